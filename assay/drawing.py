@@ -1,0 +1,131 @@
+"""Figures: the house style, the default drawing, captions with the verdict, and drawing only what has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from assay.base import closure_digest
+from assay.registry import Claim
+from assay.store import write_atomically
+from assay.suite import Record, figure_name
+from assay.verdict import Verdict
+
+STYLE = Path(__file__).parent / "assets" / "assay.mplstyle"
+
+
+def draw_figures(claims: Sequence[Claim], entries: Sequence[Record], output: Path, scale: str) -> list[str]:
+    """Draw every figure whose claims all have tables, unless it would come out as it is; return the names drawn."""
+    folder, tables = output / "figures", output / "results" / scale / "tables"
+    stamps_file = folder / ".stamps.json"
+    stamps = json.loads(stamps_file.read_text()) if stamps_file.exists() else {}
+    shown: dict[str, list[Claim]] = {}
+    for claim in claims:
+        shown.setdefault(figure_name(claim), []).append(claim)
+    drawn = []
+    for name, members in shown.items():
+        if not all((tables / f"{claim.id}.csv").exists() for claim in members):
+            continue
+        text = caption([entry for entry in entries if entry["figure"] == name])
+        stamp = _stamp(members, tables, text)
+        files = {kind: folder / f"{name}.{kind}" for kind in ("svg", "png")}
+        if stamps.get(name) != stamp or not all(path.exists() for path in files.values()):
+            _draw(members, tables, text, files)
+            stamps[name] = stamp
+            drawn.append(name)
+    if drawn:
+        write_atomically(stamps_file, json.dumps(stamps, indent=1, sort_keys=True))
+    return drawn
+
+
+def caption(entries: Sequence[Record]) -> str:
+    """Return one line for each check: its outcome, its resolution and the rivals it rejects."""
+    lines = []
+    for entry in entries:
+        rejected = [rival["name"] for rival in entry["rivals"] if rival["rejected"]]
+        against = f"; rejects {', '.join(rejected)}" if rejected else ""
+        lines.append(f"{entry['claim']} {entry['check']}: {entry['outcome']} within {entry['tolerance']:.2g}"
+                     f" ({entry['unit']}), resolution {resolution(entry)}{against}")  # fmt: skip
+    return "\n".join(textwrap.fill(line, 118, subsequent_indent="    ") for line in lines)
+
+
+def resolution(entry: Record) -> str:
+    """Return the resolution of a check with two digits, a percentage where it is relative."""
+    value = entry["resolution"]
+    if value is None:
+        return "-"
+    return f"{100 * value:.2g} %" if entry["resolution_unit"] == "relative" else f"{value:.2g}"
+
+
+def default_figure(verdicts: Sequence[Verdict]) -> Any:
+    """Return predicted against simulated, with the tolerance band, one panel for each check."""
+    return _panels({verdict.check: verdict.rows for verdict in verdicts})
+
+
+def _panels(checks: Mapping[str, Mapping[str, np.ndarray]]) -> Any:
+    import matplotlib.pyplot as plt
+
+    with plt.style.context(STYLE):
+        figure, axes = plt.subplots(1, len(checks), squeeze=False, figsize=(max(5.0, 3.8 * len(checks)), 4.2))
+        for axis, (name, rows) in zip(axes[0], checks.items(), strict=True):
+            predicted, simulated = np.asarray(rows["predicted"]), np.asarray(rows["simulated"])
+            order = np.argsort(predicted, kind="stable")
+            if not predicted.any():  # deviations from zero
+                axis.plot(np.arange(1, len(simulated) + 1), np.maximum(simulated, 1e-18), "o", label="deviation")
+                axis.axhline(float(np.max(rows["tolerance"])), color="0.4", linestyle="--", label="tolerance")
+                axis.set(yscale="log", xlabel="point", ylabel="deviation", title=name)
+            else:
+                band = np.asarray(rows["tolerance"])
+                axis.fill_between(predicted[order], (predicted - band)[order], (predicted + band)[order], color="0.9",
+                                  label="tolerance")  # fmt: skip
+                axis.plot(predicted[order], predicted[order], color="0.4", label="theory")
+                axis.errorbar(predicted, simulated, yerr=rows["standard_error"], fmt="o", label="simulation, 1 SE")
+                axis.set(xlabel="predicted", ylabel="simulated", title=name)
+            axis.legend()
+    return figure
+
+
+def _draw(members: Sequence[Claim], tables: Path, text: str, files: Mapping[str, Path]) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    import pandas as pd
+
+    frames = {claim.id: pd.read_csv(tables / f"{claim.id}.csv", low_memory=False) for claim in members}
+    spec = members[0].figure
+    with plt.style.context(STYLE):
+        if spec is None:
+            groups = frames[members[0].id].groupby("check", sort=False)
+            picture = _panels({str(name): rows.to_dict("list") for name, rows in groups})
+        else:
+            picture = spec.draw(frames)
+        height = 0.16 * (text.count("\n") + 1) + 0.1  # inches that the caption adds below the drawing
+        width, drawing = picture.get_size_inches()
+        picture.set_size_inches(width, drawing + height)
+        if picture.get_layout_engine() is not None:
+            share = height / (drawing + height)
+            picture.get_layout_engine().set(rect=(0, share, 1, 1 - share))
+        picture.text(0.01, 0.06 / (drawing + height), text, fontsize=7, color="0.3", va="bottom")
+        for kind, path in files.items():
+            buffer = io.BytesIO()
+            picture.savefig(buffer, format=kind, metadata={"Date": None} if kind == "svg" else None)
+            write_atomically(path, buffer.getvalue())
+        plt.close(picture)
+
+
+def _stamp(members: Sequence[Claim], tables: Path, text: str) -> str:
+    digest = hashlib.sha256(text.encode() + STYLE.read_bytes() + closure_digest(__file__).encode())
+    for claim in members:
+        digest.update((tables / f"{claim.id}.csv").read_bytes())
+    spec = members[0].figure
+    if spec is not None:
+        digest.update(closure_digest(spec.draw.__code__.co_filename).encode())
+    return digest.hexdigest()

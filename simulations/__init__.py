@@ -1,0 +1,1 @@
+"""Simulators: they sample, train and solve, and know nothing of the theory."""

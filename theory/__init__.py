@@ -1,0 +1,1 @@
+"""Predictors: closed forms, fixed points, recursions, symbolic derivations and convex programs."""
