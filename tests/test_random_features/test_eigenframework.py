@@ -1,0 +1,633 @@
+"""Random-feature eigenframework: reference values, an independent transcription, limits, symmetries, bad input."""
+
+import math
+from dataclasses import fields
+
+import mpmath as mp
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from theory.random_features import (
+    infinite_power_law_task,
+    mode_learnabilities,
+    power_law_task,
+    rf_ensemble_risk,
+    rf_infinite_data_risk,
+    rf_optimal_ridge,
+    rf_risk,
+    rf_risk_at_gamma,
+)
+from theory.random_features._spectrum import compress, fixed_point, read_spectrum, spectral_sums
+
+INF = math.inf
+TASK = power_law_task(2000, 1.5, 1.5)
+
+
+def assert_same(first, second, rtol, names=None):
+    for name in names or [field.name for field in fields(first)]:
+        assert_allclose(getattr(first, name), getattr(second, name), rtol=rtol, err_msg=name)
+
+
+# Reference values ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("n", "k", "ridge", "expected"),
+    [
+        (100, 60, 0.01, dict(test_mse=2.0783737812024, train_mse=0.36624481487943, kappa=2.3821882880702e-4)),
+        (100, 60, 0.01, dict(gamma=7.225284668475e-3, modes_learned=58.021790090737)),
+        (100, 200, 0.01, dict(test_mse=1.7011365028907, train_mse=5.4590569494944e-3, kappa=1.7652684910961e-3)),
+        (100, 200, 0.01, dict(gamma=3.3412592991645e-3)),
+        (128, 128, 0.1, dict(test_mse=1.3127214081056, train_mse=0.21711833258977, kappa=1.9210031046336e-3)),
+        (128, 128, 0.1, dict(gamma=4.7235237478552e-3)),
+        (100, INF, 0.01, dict(test_mse=1.0930111738370, kappa=3.2016058336805e-3, gamma=3.2016058336805e-3)),
+        (100, 50, 0, dict(test_mse=1.9120413411292, train_mse=0.47801033528230, gamma=9.1204134112922e-3, kappa=0)),
+        (100, 300, 0, dict(test_mse=1.5112575980079, train_mse=0, gamma=3.0422918725023e-3, kappa=2.0281945816682e-3)),
+    ],
+)
+def test_reference_values(n, k, ridge, expected):
+    risk = rf_risk(*TASK, n_samples=n, n_features=k, ridge=ridge, noise_variance=0.5)
+    for name, value in expected.items():
+        assert_allclose(getattr(risk, name), value, rtol=1e-12, err_msg=name)
+
+
+def test_reference_values_close_to_interpolation():
+    risk = rf_risk(*power_law_task(1000, 1.2, 2.0), n_samples=300, n_features=900, ridge=1e-4)
+    assert_allclose(risk.test_mse, 0.018314981411945, rtol=1e-12)
+    assert_allclose(risk.train_mse, 9.9565996447558e-10, rtol=1e-12)
+    assert_allclose(risk.kappa, 1.4296392538353e-3, rtol=1e-12)
+
+
+def test_reference_values_of_optimum_ensemble_and_infinite_data():
+    best = rf_optimal_ridge(*TASK, n_samples=100, n_features=200, noise_variance=0.5)
+    assert_allclose(best.test_mse, 1.0401661652711, rtol=1e-12)
+    assert_allclose(best.ridge, 0.844141613, rtol=1e-6)
+    assert_allclose(best.gamma, 0.015778673, rtol=1e-6)
+    ensemble = rf_ensemble_risk(*TASK, n_samples=100, n_features=60, ridge=0.01, n_ensemble=8, noise_variance=0.5)
+    assert_allclose(ensemble, 1.1100538473450, rtol=1e-12)
+    assert_allclose(rf_infinite_data_risk(*TASK, n_features=100), 0.30422918725023, rtol=1e-12)
+
+
+# Independent transcription ------------------------------------------------------------------------------------------
+
+
+def solve_published_pair(eigenvalues, coefficients, n, k, ridge, noise, guess):
+    """The published pair and risk in 30 digits: two unknowns, no reduction to one equation."""
+    with mp.workdps(30):
+        lams, powers = [mp.mpf(x) for x in eigenvalues], [mp.mpf(x) ** 2 for x in coefficients]
+        n, k, ridge = mp.mpf(n), mp.mpf(k), mp.mpf(ridge)
+
+        def pair(log_gamma, log_kappa):
+            gamma, kappa = mp.exp(log_gamma), mp.exp(log_kappa)
+            learned = mp.fsum(lam / (lam + gamma) for lam in lams)
+            return learned + ridge / kappa - n, learned + k * kappa / gamma - k
+
+        root = mp.findroot(pair, [mp.log(x) + mp.mpf("1e-3") for x in guess], tol=1e-45)
+        gamma, kappa = mp.exp(root[0]), mp.exp(root[1])
+        z = mp.fsum(lam / (lam + gamma) for lam in lams)
+        q = mp.fsum((lam / (lam + gamma)) ** 2 for lam in lams)
+        factor = 1 / (1 - (q * (k - 2 * z) + z**2) / (n * (k - q)))
+        bias = mp.fsum(
+            (gamma / (lam + gamma) - kappa * lam / (lam + gamma) ** 2 * k / (k - q)) * p
+            for lam, p in zip(lams, powers, strict=True)
+        )
+        test = factor * (bias + mp.mpf(noise))
+        train = ridge**2 / (n**2 * kappa**2) * test
+        return {"gamma": gamma, "kappa": kappa, "test_mse": test, "train_mse": train, "modes_learned": z}
+
+
+@pytest.mark.parametrize(
+    ("n", "k", "ridge", "noise"),
+    [
+        (10, 6, 0.01, 0.5),
+        (10, 20, 0.01, 0.1),
+        (12, 12, 0.1, 0.0),
+        (10, 9.5, 1e-13, 0.3),
+        (12, 12, 1e-9, 0.2),
+        (7, 400, 5.0, 0.2),
+        (70, 80, 1e-6, 0.2),
+        (60, 200, 1e-8, 0.2),
+    ],
+)
+def test_published_pair_in_thirty_digits(n, k, ridge, noise):
+    eigenvalues, coefficients = power_law_task(60, 1.4, 1.7)
+    risk = rf_risk(eigenvalues, coefficients, n_samples=n, n_features=k, ridge=ridge, noise_variance=noise)
+    exact = solve_published_pair(eigenvalues, coefficients, n, k, ridge, noise, (risk.gamma, risk.kappa))
+    for name, value in exact.items():
+        assert_allclose(getattr(risk, name), float(value), rtol=1e-13, err_msg=name)
+
+
+def random_spectrum(rng, kind):
+    size = int(rng.integers(2, 120))
+    if kind == "rough":
+        return np.exp(rng.normal(size=size) * rng.uniform(0.0, 12.0))
+    if kind == "gap":
+        return np.where(np.arange(size) < size // 2, 1.0, 10.0 ** -rng.uniform(0.0, 100.0))
+    if kind == "flat":
+        return np.full(size, 10.0 ** rng.uniform(-100.0, 100.0))
+    return np.exp(-rng.uniform(0.0, 3.0) * np.arange(size))
+
+
+@pytest.mark.parametrize("kind", ["rough", "gap", "flat", "exponential"])
+def test_fixed_point_in_forty_digits_on_hard_spectra(kind):
+    rng = np.random.default_rng(5)
+    for _ in range(60):
+        lams = random_spectrum(rng, kind)
+        size = len(lams)
+        n = float(rng.choice([rng.uniform(0.5, size), rng.integers(1, 2 * size), size, max(size // 2, 1)]))
+        k = float(rng.choice([n, rng.uniform(0.5, 2 * size), rng.integers(1, 2 * size), 1e6]))
+        ridge = float(lams.max() * 10.0 ** rng.uniform(-40.0, 4.0))
+        gamma = rf_risk(lams, lams**0, n_samples=n, n_features=k, ridge=ridge).gamma
+        with mp.workdps(160):
+            g, sizes = mp.mpf(gamma), (mp.mpf(n), mp.mpf(k))
+            learned, squared = (mp.fsum((lam / (lam + g)) ** p for lam in map(mp.mpf, lams)) for p in (1, 2))
+            residual = mp.log(g * (sizes[1] - learned) / sizes[1] * (sizes[0] - learned) / ridge)
+            slope = 1 + sum((learned - squared) / (size - learned) for size in sizes)
+            # One more Newton step in exact arithmetic gives the error: a plain sum of 120 equal terms, at worst.
+            assert abs(residual / slope) < 4e-14, (n, k, ridge)
+
+
+def test_equation_and_kappa_on_many_random_points():
+    rng = np.random.default_rng(11)
+    lams = np.exp(rng.normal(size=300) * 2.0)
+    n, k = rng.uniform(5, 250, 500), rng.uniform(5, 250, 500)
+    ridge = 10.0 ** rng.uniform(-6, 4, 500)
+    risk = rf_risk(lams, lams, n_samples=n, n_features=k, ridge=ridge)
+    learned = (lams / (lams + risk.gamma[:, None])).sum(axis=1)
+    assert_allclose(learned, risk.modes_learned, rtol=1e-12)
+    assert_allclose(learned + ridge / risk.kappa, n, rtol=1e-12)
+    assert_allclose(learned + k * risk.kappa / risk.gamma, k, rtol=1e-12)
+
+
+# Symmetries and twins -----------------------------------------------------------------------------------------------
+
+
+def test_duality_of_samples_and_features():
+    eigenvalues, coefficients = power_law_task(2000, 1.3, 1.5)
+    first = rf_risk(eigenvalues, coefficients, n_samples=100, n_features=250, ridge=0.3)
+    second = rf_risk(eigenvalues, coefficients, n_samples=250, n_features=100, ridge=0.3 * 250 / 100)
+    assert_allclose([first.gamma, second.gamma], 0.014409210870178, rtol=1e-13)
+
+
+def transformed(name, lams, coefficients):
+    """A twin of a task: (eigenvalues, coefficients, extra arguments)."""
+    size = len(lams)
+    order = np.random.default_rng(0).permutation(size)
+    padding = np.zeros(7)
+    if name == "permuted":
+        return lams[order], coefficients[order], {}
+    if name == "padded":
+        return np.concatenate([lams, padding]), np.concatenate([coefficients, padding]), {}
+    if name == "grouped":
+        return lams, coefficients * np.sqrt(3.0), {"multiplicities": np.full(size, 3.0)}
+    if name == "repeated":
+        return np.repeat(lams, 3), np.repeat(coefficients, 3), {}
+    if name == "halved":
+        return np.repeat(lams, 2), np.repeat(coefficients / 2**0.5, 2), {"multiplicities": np.full(2 * size, 0.5)}
+    raise AssertionError(name)
+
+
+@pytest.mark.parametrize(("first", "second"), [("", "permuted"), ("", "padded"), ("", "halved"), ("grouped", "repeated")])
+@pytest.mark.parametrize("ridge", [0.0, 1e-10, 0.3])
+def test_twins_of_one_spectrum_agree(first, second, ridge):
+    task = power_law_task(150, 1.3, 1.6)
+    sizes = dict(n_samples=[[40.0], [60.0]], n_features=[30.0, 60.0, 90.0, INF], ridge=ridge, noise_variance=0.2)
+    risks = []
+    for name in (first, second):
+        lams, coefficients, extra = transformed(name, *task) if name else (*task, {})
+        risks.append(rf_risk(lams, coefficients, **sizes, **extra))
+    assert_same(*risks, rtol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1e-90, 1e-3, 7.0, 1e90])
+def test_rescaling_eigenvalues_with_the_ridge(scale):
+    lams, coefficients = power_law_task(150, 1.3, 1.6)
+    sizes = dict(n_samples=40.0, n_features=[20.0, 40.0, 60.0, INF], noise_variance=0.2)
+    plain = rf_risk(lams, coefficients, ridge=1e-3, **sizes)
+    scaled = rf_risk(scale * lams, coefficients, ridge=scale * 1e-3, **sizes)
+    assert_same(plain, scaled, rtol=1e-12, names=["test_mse", "train_mse", "bias", "modes_learned"])
+    assert_allclose(scaled.gamma, scale * plain.gamma, rtol=1e-12)
+    best, best_scaled = (
+        rf_optimal_ridge(factor * lams, coefficients, n_samples=40, n_features=60, noise_variance=0.2)
+        for factor in (1.0, scale)
+    )
+    assert_allclose(best.test_mse, best_scaled.test_mse, rtol=1e-12)
+
+
+def test_target_on_null_modes_is_unlearnable_power():
+    lams, coefficients = power_law_task(100, 1.5, 1.5)
+    sizes = dict(n_samples=30, n_features=50, ridge=0.01, noise_variance=0.1)
+    padded = rf_risk(np.append(lams, 0.0), np.append(coefficients, 0.7), **sizes)
+    assert_same(padded, rf_risk(lams, coefficients, tail_power=0.49, **sizes), rtol=1e-14)
+    noisier = rf_risk(lams, coefficients, **{**sizes, "noise_variance": 0.1 + 0.49})
+    assert_same(padded, noisier, rtol=1e-14, names=["test_mse", "train_mse"])
+
+
+def test_tail_trace_stands_for_many_tiny_modes():
+    lams, coefficients = power_law_task(100, 1.5, 1.5)
+    sizes = dict(n_samples=30, n_features=50, ridge=[0.0, 0.01, 1.0], noise_variance=0.1)
+    tiny, number = 1e-14, 1e11
+    counts = np.append(np.ones(100), number)
+    modes = rf_risk(np.append(lams, tiny), np.append(coefficients, 0.2), multiplicities=counts, **sizes)
+    tail = rf_risk(lams, coefficients, tail_trace=tiny * number, tail_power=0.04, **sizes)
+    assert_same(modes, tail, rtol=1e-10)
+
+
+def test_gamma_is_read_both_ways():
+    sizes = dict(n_samples=[[50.0], [150.0]], n_features=[60.0, 150.0, INF], noise_variance=0.3)
+    forward = rf_risk(*TASK, ridge=[[[1e-3]], [[0.1]], [[3.0]]], **sizes)
+    backward = rf_risk_at_gamma(*TASK, forward.gamma, **sizes)
+    assert forward.test_mse.shape == (3, 2, 3)
+    assert_same(forward, backward, rtol=1e-10)
+    interpolating = rf_risk(*TASK, ridge=0.0, n_samples=100, n_features=[60.0, 170.0])
+    again = rf_risk_at_gamma(*TASK, interpolating.gamma, n_samples=100, n_features=[60.0, 170.0])
+    assert_allclose(again.ridge, 0.0, atol=1e-12)
+    assert_allclose(again.test_mse, interpolating.test_mse, rtol=1e-9)
+
+
+def test_scalars_give_floats_and_arrays_broadcast():
+    scalar = rf_risk(*TASK, n_samples=100, n_features=200, ridge=0.1)
+    grid = rf_risk(*TASK, n_samples=np.full((3, 1), 100), n_features=200, ridge=np.full(2, 0.1))
+    for field in fields(scalar):
+        assert type(getattr(scalar, field.name)) is float
+        assert getattr(grid, field.name).shape == (3, 2)
+    assert_same(scalar, grid, rtol=1e-13)
+
+
+# Big spectra and big grids ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", ["power law", "rough", "degenerate", "grouped"])
+def test_compressed_spectrum_has_the_same_sums(task):
+    rng = np.random.default_rng(3)
+    counts = None
+    lams = {
+        "power law": np.arange(1.0, 30001.0) ** -1.4,
+        "rough": rng.permutation(np.exp(rng.normal(size=4000) * 4.0)),
+        "degenerate": np.repeat([3.0, 1.0, math.exp(-1.0), 1e-4], 500),
+        "grouped": np.exp(-rng.uniform(0, 8, 3000)),
+    }[task]
+    if task == "grouped":
+        counts = rng.uniform(0.2, 1e6, 3000)
+    spectrum = read_spectrum(lams, rng.normal(size=len(lams)), counts)
+    compressed = compress(spectrum)
+    assert len(compressed.eigenvalues) < 0.2 * len(lams)
+    for gamma in np.geomspace(1e-12 * lams.min(), 1e6 * lams.max(), 300):
+        count, rest, *sums = spectral_sums(spectrum, gamma)
+        count_, rest_, *sums_ = spectral_sums(compressed, gamma)
+        assert_allclose([count_ + rest_, *sums_], [count + rest, *sums], rtol=1e-13)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 1e-12, 1e-3, 10.0])
+def test_grids_agree_with_single_points(ridge):
+    n, k = np.geomspace(20, 900, 4)[:, None], np.append(np.geomspace(15, 1500, 5), [INF])
+    grid = rf_risk(*TASK, n_samples=n, n_features=k, ridge=ridge, noise_variance=0.1)
+    for i, j in np.ndindex(4, 6):
+        point = rf_risk(*TASK, n_samples=n[i, 0], n_features=k[j], ridge=ridge, noise_variance=0.1)
+        for field in fields(point):
+            assert_allclose(getattr(grid, field.name)[i, j], getattr(point, field.name), rtol=1e-12)
+
+
+def test_a_million_modes_on_a_grid_of_thousands_of_points():
+    lams, coefficients = power_law_task(10**6, 1.5, 1.5)
+    n, k, ridge = np.geomspace(20, 2000, 15), np.geomspace(20, 2000, 16), np.geomspace(1e-8, 10, 15)
+    mesh = np.meshgrid(n, k, ridge, indexing="ij")
+    risk = rf_risk(lams, coefficients, n_samples=mesh[0], n_features=mesh[1], ridge=mesh[2], noise_variance=0.1)
+    assert risk.test_mse.shape == (15, 16, 15)
+    assert all(np.isfinite(getattr(risk, field.name)).all() for field in fields(risk))
+    for i, j, m in [(0, 0, 0), (7, 8, 7), (14, 15, 14), (3, 12, 1)]:
+        single = rf_risk(lams, coefficients, n_samples=n[i], n_features=k[j], ridge=ridge[m], noise_variance=0.1)
+        for field in fields(single):
+            assert_allclose(getattr(risk, field.name)[i, j, m], getattr(single, field.name), rtol=3e-13)
+
+
+# Limits -------------------------------------------------------------------------------------------------------------
+
+
+def test_infinite_width_is_kernel_regression():
+    lams, coefficients = TASK
+    risk = rf_risk(lams, coefficients, n_samples=100, n_features=INF, ridge=0.05, noise_variance=0.5)
+    learnt = lams / (lams + risk.gamma)
+    expected = ((coefficients * (1 - learnt)) ** 2).sum() + 0.5
+    assert_allclose(risk.test_mse, expected / (1 - (learnt**2).sum() / 100), rtol=1e-13)
+    wide = rf_risk(lams, coefficients, n_samples=100, n_features=1e14, ridge=0.05, noise_variance=0.5)
+    assert_same(risk, wide, rtol=1e-10)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.1])
+def test_infinite_data(ridge):
+    many = rf_risk(*TASK, n_samples=1e14, n_features=100, ridge=ridge, noise_variance=0.3)
+    assert_allclose(many.test_mse, rf_infinite_data_risk(*TASK, n_features=100) + 0.3, rtol=1e-10)
+
+
+def test_infinite_data_with_groups_and_without_limit_on_width():
+    lams, coefficients = power_law_task(80, 1.4, 1.6)
+    grouped = rf_infinite_data_risk(lams, np.sqrt(2) * coefficients, n_features=30, multiplicities=np.full(80, 2.0))
+    repeated = rf_infinite_data_risk(np.repeat(lams, 2), np.repeat(coefficients, 2), n_features=30)
+    assert_allclose(grouped, repeated, rtol=1e-13)
+    assert rf_infinite_data_risk(lams, coefficients, n_features=INF) == 0.0
+
+
+def test_ridgeless_underparameterised_closed_form():
+    lams, coefficients = TASK
+    risk = rf_risk(lams, coefficients, n_samples=100, n_features=60, ridge=0, noise_variance=0.5)
+    learnt = lams / (lams + risk.gamma)
+    assert_allclose(learnt.sum(), 60, rtol=1e-13)
+    expected = 100 / 40 * ((coefficients**2 * (1 - learnt)).sum() + 0.5)
+    assert_allclose(risk.test_mse, expected, rtol=1e-13)
+    assert risk.modes_learned == 60.0
+
+
+def test_ridgeless_overparameterised_interpolates():
+    risk = rf_risk(*TASK, n_samples=100, n_features=[100.5, 300.0, INF], ridge=0, noise_variance=0.5)
+    assert (risk.train_mse == 0).all() and (risk.fitting_ratio == 0).all() and (risk.modes_learned == 100).all()
+
+
+@pytest.mark.parametrize("k", [30.0, 60.0, 140.0, INF])
+def test_vanishing_ridge_is_continuous(k):
+    zero = rf_risk(*TASK, n_samples=100, n_features=k, ridge=0, noise_variance=0.5)
+    tiny = rf_risk(*TASK, n_samples=100, n_features=k, ridge=1e-16, noise_variance=0.5)
+    assert_same(zero, tiny, rtol=1e-9, names=["test_mse", "bias", "gamma", "modes_learned", "modes_squared"])
+
+
+@pytest.mark.parametrize(("ridge", "ratio"), [(1e-6, 0.9964), (1e-8, 0.99964), (1e-10, 0.999964)])
+def test_peak_height_law(ridge, ratio):
+    lams, coefficients = TASK
+    sizes = dict(n_samples=100, n_features=100, noise_variance=0.5)
+    start = rf_risk(lams, coefficients, ridge=0, **sizes)
+    bracket = (coefficients**2 * start.gamma / (lams + start.gamma)).sum() + 0.5
+    law = 0.5 * math.sqrt(100 * start.gamma / ridge) * bracket
+    measured = law / rf_risk(lams, coefficients, ridge=ridge, **sizes).test_mse
+    assert_allclose(1 - measured, 1 - ratio, rtol=0.2)
+    assert_allclose(rf_risk(lams, coefficients, ridge=1e-26, **sizes).test_mse * 1e-13, law * ridge**0.5, rtol=1e-10)
+
+
+def test_peak_is_the_same_from_both_sides():
+    risk = rf_risk(*TASK, n_samples=200, n_features=[200 - 1e-7, 200 + 1e-7], ridge=0, noise_variance=0.5)
+    assert_allclose(*(risk.test_mse * 1e-7), rtol=1e-8)
+
+
+def test_peak_position_moves_with_the_ridge():
+    width = np.arange(150.0, 260.0)
+    ridge = np.array([1e-5, 1e-3, 1e-2])[:, None]
+    risk = rf_risk(*TASK, n_samples=200, n_features=width, ridge=ridge, noise_variance=0.5)
+    assert_allclose(width[risk.test_mse.argmax(axis=1)], [200, 198, 183], atol=1)
+
+
+def test_exact_threshold_has_infinite_test_and_zero_training_error():
+    risk = rf_risk(*TASK, n_samples=100, n_features=100, ridge=0, noise_variance=0.5)
+    assert risk.test_mse == INF and risk.overfitting_factor == INF
+    assert risk.train_mse == 0 and risk.fitting_ratio == 0 and math.isfinite(risk.bias)
+    nothing = rf_risk(TASK[0], 0 * TASK[1], n_samples=100, n_features=100, ridge=0)
+    assert nothing.test_mse == 0 and nothing.train_mse == 0
+
+
+@pytest.mark.parametrize(("n", "k"), [(30, 50), (50, 30), (20, 20), (30, INF), (20, 30), (30, 20)])
+def test_finite_rank_is_learnt_completely_without_ridge(n, k):
+    lams, coefficients = power_law_task(20, 1.5, 1.5)
+    noisy = rf_risk(lams, coefficients, n_samples=n, n_features=k, ridge=0, noise_variance=0.5)
+    clean = rf_risk(lams, coefficients, n_samples=n, n_features=k, ridge=0)
+    assert noisy.gamma == noisy.kappa == 0 and noisy.modes_learned == noisy.modes_squared == 20
+    assert clean.test_mse == clean.train_mse == 0
+    if n > 20:
+        assert_allclose(noisy.test_mse, 0.5 * n / (n - 20), rtol=1e-14)
+        assert_allclose(noisy.train_mse, 0.5 * (n - 20) / n, rtol=1e-14)
+        tiny = rf_risk(lams, coefficients, n_samples=n, n_features=k, ridge=1e-17, noise_variance=0.5)
+        assert_allclose([tiny.test_mse, tiny.train_mse], [noisy.test_mse, noisy.train_mse], rtol=1e-6)
+    else:
+        assert noisy.test_mse == INF and noisy.train_mse == 0
+
+
+def test_tail_trace_keeps_gamma_positive_at_full_rank():
+    lams, coefficients = power_law_task(20, 1.5, 1.5)
+    risk = rf_risk(lams, coefficients, n_samples=20, n_features=40, ridge=0, tail_trace=1e-9)
+    assert risk.gamma > 0 and risk.modes_learned == 20
+
+
+@pytest.mark.parametrize(("n", "k"), [(40, 70), (70, 40), (40, INF)])
+def test_isotropic_closed_form(n, k):
+    size, c, noise = 100, 2.5, 0.3
+    coefficients = np.full(size, 0.2)
+    power, r = 0.04 * size, min(n, k)
+    risk = rf_risk(np.full(size, c), coefficients, n_samples=n, n_features=k, ridge=0, noise_variance=noise)
+    learnt, q = r / size, r**2 / size
+    eta = 0.0 if k == INF else (r - q) / (k - q)
+    bias = power * ((1 - learnt) ** 2 + learnt * (1 - learnt) * eta)
+    assert_allclose(risk.gamma, c * (size - r) / r, rtol=1e-13)
+    assert_allclose(risk.test_mse, (bias + noise) / (1 - (q + (r - q) * eta) / n), rtol=1e-13)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 1e-300, 1e-150, 1e150, 1e300])
+@pytest.mark.parametrize("scale", [1e-250, 1e-100, 1.0, 1e100, 1e250])
+def test_extreme_magnitudes_never_give_nan(ridge, scale):
+    lams, coefficients = power_law_task(60, 3.0, 1.5)
+    n, k = np.array([[0.5], [30.0], [60.0], [90.0]]), np.array([0.5, 30.0, 60.0, 90.0, 1e300, INF])
+    risk = rf_risk(scale * lams, coefficients, n_samples=n, n_features=k, ridge=ridge, noise_variance=0.1)
+    for field in fields(risk):
+        assert not np.isnan(getattr(risk, field.name)).any(), field.name
+    assert (risk.train_mse <= risk.test_mse).all()
+
+
+# Learnabilities and ensembles ---------------------------------------------------------------------------------------
+
+
+def test_learnabilities_sum_to_the_modes_learned():
+    lams = np.append(TASK[0], 0.0)
+    learnt = mode_learnabilities(lams, n_samples=40, n_features=60, ridge=0)
+    assert learnt.shape == (2001,) and learnt[-1] == 0 and (np.diff(learnt) <= 0).all()
+    assert_allclose(learnt.sum(), 40, rtol=1e-13)
+    counts = np.full(2001, 2.0)
+    grouped = mode_learnabilities(lams, n_samples=40, n_features=60, ridge=0, multiplicities=counts, tail_trace=0.1)
+    gamma = lams[0] * (1 / grouped[0] - 1)
+    assert_allclose(2 * grouped.sum() + 0.1 / gamma, 40, rtol=1e-12)
+    assert (mode_learnabilities([3.0, 1.0, 0.0], n_samples=5, n_features=5, ridge=0) == [1, 1, 0]).all()
+
+
+def test_ensemble_interpolates_between_one_model_and_a_wide_one_with_more_ridge():
+    sizes = dict(n_samples=120, n_features=90, ridge=0.05, noise_variance=0.5)
+    single = rf_risk(*TASK, **sizes)
+    hidden = single.gamma * (120 - single.modes_learned)
+    wide = rf_risk(*TASK, **{**sizes, "n_features": INF, "ridge": hidden}).test_mse
+    assert hidden > 0.05
+    assert rf_ensemble_risk(*TASK, n_ensemble=1, **sizes) == pytest.approx(single.test_mse, rel=1e-14)
+    assert rf_ensemble_risk(*TASK, n_ensemble=INF, **sizes) == pytest.approx(wide, rel=1e-12)
+    four = rf_ensemble_risk(*TASK, n_ensemble=4, **sizes)
+    assert four == pytest.approx(wide + (single.test_mse - wide) / 4, rel=1e-12)
+
+
+def test_ensemble_at_the_peak():
+    sizes = dict(n_samples=100, n_features=100, ridge=0.0, noise_variance=0.5)
+    assert rf_ensemble_risk(*TASK, n_ensemble=7, **sizes) == INF
+    kernel = rf_risk(*TASK, **{**sizes, "n_features": INF}).test_mse
+    assert rf_ensemble_risk(*TASK, n_ensemble=INF, **sizes) == pytest.approx(kernel, rel=1e-12)
+
+
+# Optimal ridge ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("tau2", "noise"), [(1.0, 0.5), (4.0, 0.01), (0.2, 30.0)])
+def test_matched_prior_optimum(tau2, noise):
+    lams = TASK[0]
+    coefficients = np.sqrt(tau2 * lams)
+    best = rf_optimal_ridge(lams, coefficients, n_samples=100, n_features=INF, noise_variance=noise)
+    assert_allclose(best.ridge, noise / tau2, rtol=1e-6)
+    exact = rf_risk(lams, coefficients, n_samples=100, n_features=INF, ridge=noise / tau2, noise_variance=noise)
+    assert_allclose(exact.test_mse, tau2 * 100 * exact.kappa, rtol=1e-13)
+    assert_allclose(best.test_mse, exact.test_mse, rtol=1e-13)
+    other = rf_risk(lams, coefficients, n_samples=100, n_features=INF, ridge=0.3, noise_variance=noise)
+    closed = tau2 * 100 * other.kappa + 100 * (noise - tau2 * 0.3) / (100 - other.modes_squared)
+    assert_allclose(other.test_mse, closed, rtol=1e-12)
+
+
+def test_optimal_ridge_beats_every_ridge_of_a_dense_scan():
+    rng = np.random.default_rng(2)
+    for k in (15.0, 40.0, 90.0, INF):
+        # Well separated groups make the error as a function of the ridge rough.
+        lams = np.repeat(10.0 ** np.array([0.0, -3.0, -6.0]), [10, 30, 100])
+        coefficients = rng.normal(size=140) * np.repeat([1.0, 2.0, 5.0], [10, 30, 100])
+        best = rf_optimal_ridge(lams, coefficients, n_samples=40, n_features=k, noise_variance=0.7)
+        scan = rf_risk(
+            lams, coefficients, n_samples=40, n_features=k, ridge=np.geomspace(1e-12, 1e4, 4000), noise_variance=0.7
+        )
+        assert best.test_mse <= scan.test_mse.min() * (1 + 1e-12)
+        again = rf_risk(lams, coefficients, n_samples=40, n_features=k, ridge=best.ridge, noise_variance=0.7)
+        assert_same(best, again, rtol=1e-9, names=["test_mse", "train_mse", "gamma", "kappa"])
+
+
+def test_interpolation_wins_exactly():
+    lams, coefficients, counts = infinite_power_law_task(1.5, 1.8)
+    best = rf_optimal_ridge(lams, coefficients, n_samples=1000, n_features=INF, multiplicities=counts)
+    assert best.ridge == 0.0 and best.fitting_ratio == 0.0 and best.train_mse == 0.0
+    full_rank = rf_optimal_ridge(*power_law_task(20, 1.5, 1.5), n_samples=30, n_features=40)
+    assert full_rank.ridge == 0.0 and full_rank.test_mse == 0.0
+
+
+def test_few_features_always_want_some_ridge():
+    assert rf_optimal_ridge(*TASK, n_samples=200, n_features=50).ridge > 0
+    assert rf_optimal_ridge(*power_law_task(20, 1.5, 1.5), n_samples=30, n_features=15).ridge > 0
+
+
+def test_optimum_with_noise_far_above_the_signal():
+    lams, coefficients = TASK
+    best = rf_optimal_ridge(lams, 1e-6 * np.sqrt(lams), n_samples=100, n_features=INF, noise_variance=1.0)
+    assert_allclose(best.ridge, 1e12, rtol=1e-2)
+    target_on_weak_modes = np.where(np.arange(2000) > 1990, 1e-3, 0.0)
+    best = rf_optimal_ridge(lams, target_on_weak_modes, n_samples=100, n_features=200, noise_variance=1.0)
+    total = (target_on_weak_modes**2).sum() + 1.0
+    assert best.test_mse < total
+
+
+def test_more_samples_and_more_features_help_at_the_best_ridge():
+    rng = np.random.default_rng(4)
+    sizes = [20.0, 40.0, 60.0, 90.0]
+    drops = []
+    for _ in range(8):
+        lams = np.exp(rng.normal(size=200) * rng.uniform(0.5, 3.0))
+        coefficients = rng.normal(size=200) * np.sqrt(lams)
+        noise = rng.choice([0.0, 1.0]) * rng.uniform(0.0, 1.0) * (coefficients**2).sum()
+        best = np.array(
+            [
+                [
+                    rf_optimal_ridge(lams, coefficients, n_samples=n, n_features=k, noise_variance=noise).test_mse
+                    for k in [*sizes, INF]
+                ]
+                for n in sizes
+            ]
+        )
+        drops += [(-np.diff(best, axis=axis) / best.max()).min() for axis in (0, 1)]
+    assert min(drops) > 0.0
+    fixed = rf_risk(*TASK, n_samples=100, n_features=[25.0, 100.0], ridge=1e-3, noise_variance=0.5).test_mse
+    assert fixed[1] > 2 * fixed[0]
+
+
+# Bad input ----------------------------------------------------------------------------------------------------------
+
+GOOD = dict(eigenvalues=[2.0, 1.0, 0.5], target_coefficients=[1.0, 1.0, 1.0], n_samples=2.0, n_features=2.0)
+
+
+@pytest.mark.parametrize("function", [rf_risk, rf_risk_at_gamma, rf_optimal_ridge, rf_ensemble_risk])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("eigenvalues", [2.0, -1.0, 0.5]),
+        ("eigenvalues", [2.0, math.nan, 0.5]),
+        ("eigenvalues", [2.0, INF, 0.5]),
+        ("eigenvalues", [0.0, 0.0, 0.0]),
+        ("eigenvalues", [1e308, 1e308, 1e308]),
+        ("eigenvalues", [[2.0, 1.0, 0.5]]),
+        ("target_coefficients", [1.0, 1.0]),
+        ("target_coefficients", [1.0, INF, 1.0]),
+        ("target_coefficients", [1e200, 1.0, 1.0]),
+        ("n_samples", 0.0),
+        ("n_samples", INF),
+        ("n_samples", math.nan),
+        ("n_features", 0.0),
+        ("n_features", math.nan),
+        ("noise_variance", -1.0),
+        ("noise_variance", INF),
+    ],
+)
+def test_bad_input(function, name, value):
+    extra = {rf_risk: {"ridge": 0.1}, rf_ensemble_risk: {"ridge": 0.1, "n_ensemble": 2}, rf_risk_at_gamma: {"gamma": 1}}
+    arguments = {**GOOD, **extra.get(function, {}), name: value}
+    with pytest.raises(ValueError, match=name):
+        function(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("multiplicities", [1.0, 0.0, 1.0]),
+        ("multiplicities", [1.0, 1.0]),
+        ("multiplicities", [1.0, INF, 1.0]),
+        ("tail_trace", -1e-3),
+        ("tail_trace", math.nan),
+        ("tail_power", -1e-3),
+        ("ridge", -1e-3),
+        ("ridge", INF),
+        ("ridge", math.nan),
+        ("n_samples", [1.0, 2.0, 3.0]),
+    ],
+)
+def test_bad_optional_input(name, value):
+    arguments = {**GOOD, "ridge": [0.1, 0.2], name: value}
+    with pytest.raises(ValueError, match=name):
+        rf_risk(**arguments)
+
+
+def test_bad_input_of_single_functions():
+    lams, coefficients = GOOD["eigenvalues"], GOOD["target_coefficients"]
+    sizes = dict(n_samples=2.0, n_features=2.0)
+    with pytest.raises(ValueError, match="gamma"):
+        rf_risk_at_gamma(lams, coefficients, 1e-3, **sizes)
+    with pytest.raises(ValueError, match="gamma"):
+        rf_risk_at_gamma(lams, coefficients, -1.0, **sizes)
+    with pytest.raises(ValueError, match="gamma"):
+        rf_risk_at_gamma(lams, coefficients, 0.0, n_samples=5, n_features=5, tail_trace=0.1)
+    with pytest.raises(ValueError, match="target_coefficients"):
+        rf_optimal_ridge([1.0, 0.0], [0.0, 1.0], **sizes)
+    with pytest.raises(ValueError, match="n_ensemble"):
+        rf_ensemble_risk(lams, coefficients, ridge=0.1, n_ensemble=0.5, **sizes)
+    with pytest.raises(ValueError, match="n_features"):
+        rf_infinite_data_risk(lams, coefficients, n_features=0)
+    with pytest.raises(ValueError, match="ridge"):
+        mode_learnabilities(lams, ridge=-1, **sizes)
+
+
+def test_a_fixed_point_that_is_not_found_raises(monkeypatch):
+    monkeypatch.setattr("theory.random_features.eigenframework.fixed_point", lambda *arguments: math.nan)
+    with pytest.raises(RuntimeError, match="n_samples = 2"):
+        mode_learnabilities(GOOD["eigenvalues"], n_samples=2, n_features=2, ridge=0.1)
+
+
+def test_fixed_point_takes_few_evaluations_even_at_hard_points():
+    # Plateaus of z, double roots and tiny ridges must all settle: NaN would mean that the iteration ran out.
+    rng = np.random.default_rng(8)
+    for _ in range(400):
+        lams = random_spectrum(rng, rng.choice(["rough", "gap", "flat", "exponential"]))
+        spectrum = read_spectrum(lams, None, tail_trace=float(rng.choice([0.0, 0.0, 1e-3])))
+        n = float(rng.choice([len(lams), max(len(lams) // 2, 1), rng.uniform(0.1, 2 * len(lams))]))
+        k = float(rng.choice([n, n + 1e-9, rng.uniform(0.1, 2 * len(lams)), INF]))
+        ridge = float(rng.choice([0.0, 10.0 ** rng.uniform(-300, 100)]))
+        assert fixed_point(spectrum, n, k, ridge) >= 0
