@@ -6,6 +6,7 @@ _HOMES = {
     "agreement": "checks",
     "bound": "checks",
     "certificate": "checks",
+    "curve": "checks",
     "distribution": "checks",
     "exponent": "checks",
     "separation": "checks",

@@ -16,7 +16,7 @@ import numpy as np
 from assay.base import choice, require
 from assay.estimates import Estimates
 from assay.evidence import Deviations, Instances, Intervals, Sample
-from assay.verdict import Check
+from assay.verdict import Check, Curve
 
 Array = Any  # anything np.asarray takes
 
@@ -177,6 +177,14 @@ def certificate(
 ) -> Check:
     """Pass when every duality gap, KKT residual or infeasibility is at most the tolerance; as :func:`structure`."""
     return replace(structure(name, residuals, precision=precision, allowance=allowance, **terms), kind="certificate")
+
+
+def curve(name: str, predicted: Array, *, at: Mapping[str, Array], rivals: Mapping[str, Array] | None = None) -> Curve:
+    """Put a line of theory into the claim's table, for its figure: no simulation, no verdict.
+
+    ``at`` maps parameter names to arrays that broadcast to the shape of ``predicted``, as do the ``rivals``.
+    """
+    return Curve(name, _finite(predicted), at, rivals or {})
 
 
 def _intervals(kind: str, name: str, simulated: Array, predicted: Array, precision: Array, allowance: Array, unit: str,

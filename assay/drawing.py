@@ -103,7 +103,8 @@ def _draw(members: Sequence[Claim], tables: Path, text: str, files: Mapping[str,
     spec = members[0].figure
     with plt.style.context(STYLE):
         if spec is None:
-            groups = frames[members[0].id].groupby("check", sort=False)
+            table = frames[members[0].id]
+            groups = table[table["simulated"].notna()].groupby("check", sort=False)
             picture = _panels({str(name): rows.to_dict("list") for name, rows in groups})
         else:
             picture = spec.draw(frames)

@@ -60,7 +60,8 @@ def _checks(claim: str, scale: str, seed: int, output: str | Path) -> list[Check
     if len(chosen) != 1:
         raise ValueError(f"claim = {claim!r}: expected one claim, such as {chosen[0].id!r}")
     with Engine() as engine:
-        return list(chosen[0].check(Run(scale, seed, Store(Path(output) / "store"), engine)))
+        items = chosen[0].check(Run(scale, seed, Store(Path(output) / "store"), engine))
+        return [item for item in items if isinstance(item, Check)]
 
 
 def _evaluate(predicted: Callable[..., Any], check: Check) -> np.ndarray:

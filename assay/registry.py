@@ -24,25 +24,30 @@ EVIDENCE = ("proved", "certified", "numerical")
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper as it is cited; ``version`` is the arXiv version that the claims were read from."""
+    """A paper as it is cited; ``version`` is the arXiv version that the claims were read from, if that is known."""
 
     title: str
     authors: tuple[str, ...]
     year: int
     arxiv: str
-    version: int
+    version: int | None
     venue: str = ""
+
+    @property
+    def eprint(self) -> str:
+        """The arXiv id with its version."""
+        return self.arxiv + (f"v{self.version}" if self.version else "")
 
     def short(self) -> str:
         """Return the paper as a text cites it: first author and year."""
         others = " et al." if len(self.authors) > 2 else f" and {_surname(self.authors[1])}" if self.authors[1:] else ""
-        return f"{_surname(self.authors[0])}{others} ({self.year}), arXiv {self.arxiv}v{self.version}"
+        return f"{_surname(self.authors[0])}{others} ({self.year}), arXiv {self.eprint}"
 
     def bibtex(self) -> str:
         """Return a BibTeX entry."""
         first_word = next(word for word in re.findall(r"[a-z]+", self.title.lower()) if len(word) > 3)
         fields = dict(title=f"{{{self.title}}}", author=" and ".join(self.authors), year=self.year)
-        fields |= dict(eprint=f"{self.arxiv}v{self.version}", archiveprefix="arXiv", note=self.venue)
+        fields |= dict(eprint=self.eprint, archiveprefix="arXiv", note=self.venue)
         body = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items() if value)
         return f"@article{{{_surname(self.authors[0]).lower()}{self.year}{first_word},\n{body}\n}}"
 

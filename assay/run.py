@@ -49,8 +49,8 @@ class Points(dict[str, np.ndarray]):
 class Results:
     """The results over a grid, by field.
 
-    From ``run.sample`` each has shape (n_trials, n_points, ...), or is a list over the points where the numbers of
-    trials differ; from ``run.compute`` the shape is (n_points, ...).
+    From ``run.sample`` each has shape (n_trials, n_points, ...), or is a list over the points where their numbers of
+    trials were given one by one; from ``run.compute`` the shape is (n_points, ...).
     """
 
     grid: Grid
@@ -128,7 +128,7 @@ class Run:
         done = iter(self._gather(plan, prefer))
         parts = [list(itertools.islice(done, -(-count // block))) for count in counts]
         per_point = [_merge(part, np.concatenate) for part in parts]
-        ragged = len(set(counts)) > 1
+        ragged = not isinstance(n_trials, int)
         fields = _merge(per_point, list if ragged else functools.partial(np.stack, axis=1))
         return Results(grid, arguments, fields)
 

@@ -18,7 +18,7 @@ import numpy as np
 from assay.registry import Claim
 from assay.run import NotAtThisScale, NotRun, Run
 from assay.store import write_atomically
-from assay.verdict import Rejection, Verdict
+from assay.verdict import Curve, Rejection, Verdict
 
 Record = dict[str, Any]  # an entry of verdicts.json
 
@@ -31,6 +31,7 @@ class Outcome:
     verdicts: tuple[Verdict, ...]
     seconds: float
     problem: str = ""
+    curves: tuple[Curve, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -45,10 +46,13 @@ class Outcome:
 
 def judge_claim(claim: Claim, run: Run) -> Outcome:
     """Call the claim's function and judge what it yields. An error in it is the claim's problem, not the run's."""
-    start, verdicts, problem = time.perf_counter(), [], ""
+    start, verdicts, curves, problem = time.perf_counter(), [], [], ""
     try:
-        for check in claim.check(run):
-            verdicts.append(check.verdict())
+        for item in claim.check(run):
+            if isinstance(item, Curve):
+                curves.append(item)
+            else:
+                verdicts.append(item.verdict())
         names = [verdict.check for verdict in verdicts]
         if not names or len(set(names)) < len(names):
             problem = f"expected checks of different names, got {names}"
@@ -61,7 +65,7 @@ def judge_claim(claim: Claim, run: Run) -> Outcome:
     except Exception as error:
         problem = f"{type(error).__name__}: {error} ({where(error)})"
     problem = problem or claim.unproved(verdicts)
-    return Outcome(claim, tuple(verdicts), time.perf_counter() - start, problem)
+    return Outcome(claim, tuple(verdicts), time.perf_counter() - start, problem, tuple(curves))
 
 
 def records(outcome: Outcome, scale: str, seed: int) -> list[Record]:
@@ -77,7 +81,7 @@ def records(outcome: Outcome, scale: str, seed: int) -> list[Record]:
             tolerance=verdict.tolerance, reason=verdict.reason, resolution=_number(verdict.resolution),
             resolution_unit="relative" if verdict.resolution_is_relative else "absolute",
             n_points=verdict.n_points, n_trials=verdict.n_trials,
-            worst={name: _number(value) for name, value in verdict.worst.items()},
+            worst=_number(verdict.worst),
             rivals=[dict(name=rival.name, as_published=rival.as_published) | _rejection(rival)
                     for rival in verdict.rivals],
             controls=[dict(name=control.name) | _rejection(control) for control in verdict.controls],
@@ -93,7 +97,7 @@ def save(outcomes: Sequence[Outcome], output: Path, scale: str, seed: int, *, co
     for outcome in outcomes:
         path = folder / "tables" / f"{outcome.claim.id}.csv"
         if outcome.verdicts:
-            write_atomically(path, table_of(outcome.verdicts).to_csv(index=False, float_format="%.17g"))
+            write_atomically(path, table_of(outcome.verdicts, outcome.curves).to_csv(index=False, float_format="%.17g"))
         else:
             path.unlink(missing_ok=True)
     judged = {outcome.claim.id for outcome in outcomes}
@@ -123,11 +127,12 @@ def load_manifest(output: Path, scale: str) -> Record:
     return json.loads(path.read_text()) if path.exists() else {}
 
 
-def table_of(verdicts: Sequence[Verdict]) -> Any:
-    """Return the points of a claim's checks as one tidy data frame."""
+def table_of(verdicts: Sequence[Verdict], curves: Sequence[Curve] = ()) -> Any:
+    """Return the points of a claim's checks and curves as one tidy data frame."""
     import pandas as pd
 
     frames = [pd.DataFrame({"check": verdict.check, **verdict.rows}) for verdict in verdicts]
+    frames += [pd.DataFrame({"check": curve.name, **curve.rows()}) for curve in curves]
     table = pd.concat(frames, ignore_index=True)
     measured = ["simulated", "standard_error", "n_trials", "tolerance"]
     rivals = {rival.name for verdict in verdicts for rival in verdict.rivals}
@@ -157,6 +162,9 @@ def _rejection(rejection: Rejection) -> Record:
 
 
 def _number(value: Any) -> Any:
+    """Return a value as JSON can hold it: an infinite or undefined number is null."""
+    if isinstance(value, dict):
+        return {name: _number(one) for name, one in value.items()}
     return value if not isinstance(value, float) or math.isfinite(value) else None
 
 

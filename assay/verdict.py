@@ -71,6 +71,22 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """Predictions at points that are not simulated: rows of a claim's table for its figure, and no evidence."""
+
+    name: str
+    predicted: Any
+    at: Mapping[str, Any]
+    rivals: Mapping[str, Any] = field(default_factory=dict)
+
+    def rows(self) -> dict[str, np.ndarray]:
+        """Return the columns of the table, flattened over the points."""
+        shape = np.shape(self.predicted)
+        columns = {**self.at, "predicted": self.predicted, **self.rivals}
+        return {name: _flat(values, shape) for name, values in columns.items()} | {"n_trials": np.zeros(shape).ravel()}
+
+
+@dataclass(frozen=True)
 class Check:
     """A prediction, the evidence it is held against, and the wrong predictions that the evidence must reject."""
 

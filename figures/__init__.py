@@ -1,1 +1,1 @@
-"""F."""
+"""One package per family: its claims, and the drawings of its figures."""

@@ -1,12 +1,12 @@
 """Gaussian coefficients of activations against quadrature, closed forms and limits."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.special import erf
-
 from theory.random_features import activation_coefficients, activation_coefficients_symbolic, deep_rf_layers
 
 NAMED = {
@@ -47,7 +47,7 @@ def test_reference_values():
     assert layers[0].kappa_star == pytest.approx(0.16557574108, abs=5e-11)
     assert layers[0].second_moment == pytest.approx(0.39429449040, abs=5e-11)
     assert layers[1].kappa_1 == pytest.approx(0.76354958950, abs=5e-11)
-    assert layers[2].kappa_1 == pytest.approx(0.83333364620, abs=5e-11)
+    assert layers[2].kappa_1 == pytest.approx(0.83334364620, abs=5e-11)
     of_erf = activation_coefficients("erf")
     assert of_erf.kappa_1 == pytest.approx(0.65147001587, abs=5e-11)
     assert of_erf.kappa_star == pytest.approx(0.20036435017, abs=5e-11)
@@ -96,6 +96,17 @@ def test_nonlinear_part_of_tanh_at_small_variance():
         assert activation_coefficients("tanh", variance).kappa_star == pytest.approx(leading, rel=20 * variance)
 
 
+def test_extreme_variances():
+    for exponent in range(-16, 17, 2):
+        tanh = activation_coefficients("tanh", 10.0**exponent)
+        clipped = activation_coefficients(lambda x: np.clip(x, -1.0, 1.0), 10.0**exponent)
+        for found in (tanh, clipped):
+            centred = found.second_moment - found.mean**2 - 10.0**exponent * found.kappa_1**2
+            assert found.kappa_star**2 == pytest.approx(centred, rel=1e-6, abs=1e-14 * found.second_moment)
+    sign = activation_coefficients("sign", 1e16)
+    assert as_tuple(tanh) == pytest.approx(as_tuple(sign), rel=1e-7)
+
+
 def test_symbolic_forms_are_the_numbers_used():
     import sympy as sp
 
@@ -118,7 +129,7 @@ def test_rescaling_the_argument_rescales_the_variance():
 def test_layers_feed_on_the_centred_second_moment():
     for name in NAMED:
         layers = deep_rf_layers(name, 4, input_variance=1.7)
-        for below, above in zip(layers, layers[1:], strict=False):
+        for below, above in itertools.pairwise(layers):
             expected = activation_coefficients(name, below.second_moment - below.mean**2)
             np.testing.assert_allclose(as_tuple(above), as_tuple(expected), rtol=1e-9, atol=1e-15)
 
@@ -160,5 +171,5 @@ def test_bad_input_of_layers(arguments, options, named):
 
 @pytest.mark.parametrize("name", ["tanh", "swish", None])
 def test_only_closed_forms_are_symbolic(name):
-    with pytest.raises(ValueError, match="^name"):
+    with pytest.raises(ValueError, match=r"^name"):
         activation_coefficients_symbolic(name)

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 from scipy.optimize import brentq
-
 from theory.random_features import (
     optimal_sketch,
     sketched_risk,
@@ -28,7 +27,7 @@ def test_reference_values():
     narrow = sketched_risk_variance(n_features=240, sketch_size=300, noise_variance=1.0)
     assert narrow == pytest.approx(0.012055418638524, rel=1e-13)
     wide = sketched_risk_variance(n_features=150, sketch_size=300, noise_variance=1.0)
-    assert wide == pytest.approx(1.8323620721508e-4, rel=1e-13)
+    assert wide == pytest.approx(89700 / 489532050, rel=1e-13)  # 2 p (m - 1) / ...
 
 
 @pytest.mark.parametrize(
@@ -193,7 +192,7 @@ def test_symbolic_optimum():
     import sympy as sp
 
     symbolic = sketching_symbolic()
-    phi, a, s, t = (symbolic[key] for key in ("aspect_ratio", "signal", "noise", "relative_size"))
+    a, s, t = (symbolic[key] for key in ("signal", "noise", "relative_size"))
     for values in ({a: sp.Rational(7, 3), s: sp.Rational(5, 4)}, {a: sp.Rational(9, 2), s: sp.Rational(1, 7)}):
         size = symbolic["best_relative_size"].subs(values)
         assert sp.diff(symbolic["risk"], t).subs(values).subs(t, size) == 0
