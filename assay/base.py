@@ -45,7 +45,7 @@ def number(name: str, value: Any, interval: str = "(-inf, inf)") -> float:
         result = float(value)
     except (TypeError, ValueError):
         require(False, name, value, rule)
-    require(bool(_inside(np.float64(result), interval)), name, value, rule)
+    require(bool(_inside(result, interval)), name, value, rule)
     return result
 
 
@@ -58,7 +58,7 @@ def integer(name: str, value: Any, interval: str = "(-inf, inf)") -> int:
         whole = isinstance(value, float | np.floating) and float(value).is_integer()
         require(whole, name, value, rule)
         result = int(value)
-    require(bool(_inside(np.float64(result), interval)), name, value, rule)
+    require(bool(_inside(result, interval)), name, value, rule)
     return result
 
 
@@ -94,7 +94,7 @@ def choice(name: str, value: Any, allowed: Collection[Any]) -> Any:
     return value
 
 
-def _inside(values: np.ndarray, interval: str) -> np.ndarray:
+def _inside(values: Any, interval: str) -> Any:
     low, high = (float(bound) for bound in interval[1:-1].split(","))
     above = values >= low if interval[0] == "[" else values > low
     below = values <= high if interval[-1] == "]" else values < high
@@ -142,7 +142,8 @@ def _read(path: Path) -> tuple[str, tuple[Path, ...]]:
             imports.update(_locate(f"{package}.{alias.name}") or _locate(package) for alias in node.names)
         elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):
             node.body = node.body[1:]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(sorted(imports - {path, None}))
+    found = tuple(sorted(file for file in imports if file not in (path, None)))
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), found
 
 
 def _absolute(path: Path, node: ast.ImportFrom) -> str:
@@ -215,7 +216,6 @@ def _load_or_recompile(
         return None
 
 
-numba_config.CACHE_LOCATOR_CLASSES = (
-    "assay.base.ClosureCacheLocator,assay.base.UserClosureCacheLocator,IPythonCacheLocator"
-)
-caching.FunctionCache.load_overload = _load_or_recompile
+_LOCATORS = "assay.base.ClosureCacheLocator,assay.base.UserClosureCacheLocator,IPythonCacheLocator"
+vars(numba_config)["CACHE_LOCATOR_CLASSES"] = _LOCATORS
+caching.FunctionCache.load_overload = _load_or_recompile  # type: ignore[method-assign]

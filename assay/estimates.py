@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from scipy.special import bdtr, ndtri, stdtrit
@@ -28,8 +28,9 @@ class Estimates:
     def __init__(self, simulated: object, estimator: str) -> None:
         self.estimator = choice("estimator", estimator, ESTIMATORS)
         self._ragged = isinstance(simulated, list)
-        blocks: Sequence = simulated if self._ragged else [simulated]
-        self._blocks = [_trials(block, estimator) for block in blocks]
+        self._blocks = [
+            _trials(block, estimator) for block in (simulated if isinstance(simulated, list) else [simulated])
+        ]
         self.value = self._over(np.median if estimator == "median" else np.mean, axis=0)
         self.n_trials = self._over(lambda block: np.full(block.shape[1:], 0 if estimator == "exact" else len(block)))
         self.standard_error = self._half_width(_one_sigma) if estimator == "median" else self._over(_standard_error)

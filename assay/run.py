@@ -149,7 +149,7 @@ class Run:
         found = {key: arrays for key, arrays in have.items() if arrays is not None}
         missing = list({task.key: task for task in plan if task.key not in found}.values())
         if missing and self._replay:
-            raise NotRun(missing[0].describe())
+            raise NotRun(missing[0].function)
         for done, (task, arrays) in enumerate(self._engine.execute(missing, prefer) if missing else (), start=1):
             self._store.write(task.key, arrays, task.describe())
             found[task.key] = arrays

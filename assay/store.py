@@ -10,6 +10,7 @@ import tempfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,10 @@ class Store:
         """Store the arrays of a task under its key. Raises OSError where the folder cannot be written."""
         described = json.dumps(task, default=repr)
         buffer = io.BytesIO()
-        np.savez(buffer, **arrays, _task=np.array(described), _checksum=np.array(_checksum(arrays, described)))
+        named: dict[str, Any] = dict(
+            arrays, _task=np.array(described), _checksum=np.array(_checksum(arrays, described))
+        )
+        np.savez(buffer, **named)
         write_atomically(self._path(key), buffer.getvalue())
 
     def _path(self, key: str) -> Path:

@@ -58,8 +58,8 @@ def judge_claim(claim: Claim, run: Run) -> Outcome:
             problem = f"expected checks of different names, got {names}"
     except NotAtThisScale:
         problem = "" if verdicts else "not at this scale"
-    except NotRun as missing:
-        verdicts, problem = [], f"not run at this scale ({missing})"
+    except NotRun:
+        verdicts, problem = [], "not run at this scale"
     except OSError:  # the store: nothing later can be kept either
         raise
     except Exception as error:
@@ -104,8 +104,8 @@ def save(outcomes: Sequence[Outcome], output: Path, scale: str, seed: int, *, co
     kept = [] if complete else [entry for entry in load(output, scale) if entry["claim"] not in judged]
     before = {} if complete else load_manifest(output, scale).get("not_judged", {})
     not_judged = {name: problem for name, problem in before.items() if name not in judged}
-    modules = {outcome.claim.check.__module__.partition(".")[0] for outcome in outcomes}
-    modules = sorted(modules | set(load_manifest(output, scale).get("modules", [])))
+    judged_modules = {outcome.claim.check.__module__.partition(".")[0] for outcome in outcomes}
+    modules = sorted(judged_modules | set(load_manifest(output, scale).get("modules", [])))
     not_judged |= {outcome.claim.id: outcome.problem for outcome in outcomes if not outcome.verdicts}
     kept += [entry for outcome in outcomes for entry in records(outcome, scale, seed)]
     kept.sort(key=lambda entry: (entry["family"], int(entry["claim"].rpartition(".")[2])))

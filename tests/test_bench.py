@@ -1,4 +1,4 @@
-"""The store, the replayed run, and where tasks are executed: the same numbers from every engine, and after every fault."""
+"""The store, the replayed run and the engines: the same numbers wherever tasks run, and after every fault."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def test_read_only_output_is_one_line(bench):
         assert len(done.stderr.splitlines()) == 1
 
 
-# Kernels ----------------------------------------------------------------------------------------------------------------
+# Kernels --------------------------------------------------------------------------------------------------------------
 
 CALLEE = "import assay.base\nfrom numba import njit\n\n@njit(cache=True)\ndef f(x):\n    return {factor} * x\n"
 CALLER = """

@@ -13,7 +13,6 @@ from assay.estimates import Estimates
 from assay.evidence import AGREE_LEVEL, DISAGREE_LEVEL
 
 
-
 def check(simulated, predicted=1.0, *, precision=0.01, **terms):
     terms = dict(reason="synthetic", rivals={"half": np.asarray(predicted) * 1.5}) | terms
     return agreement("synthetic", simulated, predicted, precision=precision, **terms)
@@ -104,7 +103,7 @@ def test_skewed_mean_is_at_best_undecided_and_says_what_to_do():
 
 
 def test_skewed_errors_with_enough_trials_keep_the_level():
-    """Exponential errors: once the guard lets a mean pass, the interval misses no more often than a few times the level."""
+    """Exponential errors: once the guard lets a mean pass, its interval misses at most a few times the level."""
     rng = np.random.default_rng(8)
     n_trials, level, missed, judged = 1024, 1e-3, 0, 0
     for _ in range(40):
@@ -136,7 +135,9 @@ def test_log_estimator_judges_the_geometric_mean():
     rng = np.random.default_rng(11)
     trials = np.exp(0.5 + 0.3 * rng.standard_normal((2048, 3)))
     geometric, arithmetic = np.exp(0.5), np.exp(0.5 + 0.3**2 / 2)
-    verdict = check(trials, geometric, precision=0.06, estimator="log", rivals={"arithmetic": arithmetic * 1.1}).verdict()
+    verdict = check(
+        trials, geometric, precision=0.06, estimator="log", rivals={"arithmetic": arithmetic * 1.1}
+    ).verdict()
     assert verdict.passed
     assert verdict.worst["simulated"] == pytest.approx(geometric, rel=0.03)
 
@@ -152,7 +153,9 @@ def test_a_prediction_off_by_the_resolution_disagrees(seed, estimator, sign):
     sign = 1.0 if estimator == "log" else sign
     trials = sign * normal_trials(rng, 256, rng.uniform(-0.002, 0.002, 5), 0.001)
     resolution = check(trials, sign, estimator=estimator).verdict().resolution
-    scaled = [check(trials, sign * (1 + s * resolution), estimator=estimator, precision=0.01) for s in (1.0001, -1.0001)]
+    scaled = [
+        check(trials, sign * (1 + s * resolution), estimator=estimator, precision=0.01) for s in (1.0001, -1.0001)
+    ]
     # the tolerance is that of the true prediction, so judge by the true check's evidence
     true = check(trials, sign, estimator=estimator)
     assert [true.against(c.prediction).outcome for c in scaled] == ["disagrees", "disagrees"]
@@ -238,7 +241,9 @@ def test_separation():
     trials = normal_trials(rng, 256, np.zeros(3), 0.001)
     apart = separation("apart", trials, 1.2, gap=0.1, reason="r", rivals={"itself": 1.0}).verdict()
     assert apart.passed
-    assert separation("near", trials, 1.01, gap=0.1, reason="r", rivals={"itself": 1.0}).verdict().outcome == "disagrees"
+    assert (
+        separation("near", trials, 1.01, gap=0.1, reason="r", rivals={"itself": 1.0}).verdict().outcome == "disagrees"
+    )
     edge = separation("edge", trials, 1 / 0.9, gap=0.1, reason="r", rivals={"itself": 1.0}).verdict()
     assert edge.outcome == "undecided"
 
@@ -322,7 +327,7 @@ def test_levels_are_constants():
     assert (AGREE_LEVEL, DISAGREE_LEVEL) == (1e-4, 1e-6)
 
 
-# Refusals --------------------------------------------------------------------------------------------------------------
+# Refusals ---------------------------------------------------------------------------------------------------------
 
 TRIALS = np.random.default_rng(0).normal(1, 0.01, (32, 2))
 
