@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import json
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -53,7 +54,7 @@ def caption(entries: Sequence[Record]) -> str:
         against = f"; rejects {', '.join(rejected)}" if rejected else ""
         lines.append(f"{entry['claim']} {entry['check']}: {entry['outcome']} within {entry['tolerance']:.2g}"
                      f" ({entry['unit']}), resolution {resolution(entry)}{against}")  # fmt: skip
-    return "\n".join(textwrap.fill(line, 118, subsequent_indent="    ") for line in lines)
+    return "\n".join(lines)
 
 
 def resolution(entry: Record) -> str:
@@ -108,8 +109,10 @@ def _draw(members: Sequence[Claim], tables: Path, text: str, files: Mapping[str,
             picture = _panels({str(name): rows.to_dict("list") for name, rows in groups})
         else:
             picture = spec.draw(frames)
-        height = 0.16 * (text.count("\n") + 1) + 0.1  # inches that the caption adds below the drawing
         width, drawing = picture.get_size_inches()
+        wrapped = (textwrap.wrap(line, int(16 * width), subsequent_indent="    ") for line in text.splitlines())
+        text = "\n".join(itertools.chain.from_iterable(wrapped))
+        height = 0.13 * (text.count("\n") + 1) + 0.15  # inches that the caption adds below the drawing
         picture.set_size_inches(width, drawing + height)
         if picture.get_layout_engine() is not None:
             share = height / (drawing + height)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from assay.drawing import STYLE, resolution
+from assay.drawing import STYLE, caption, resolution
 from assay.registry import Claim, family_digest
 from assay.store import write_atomically
 from assay.suite import Record, figure_name, load, load_manifest
@@ -74,10 +74,8 @@ def index_page(
     ]
     for family, members in families:
         body.append(f'<h2 id="{family}">{family}</h2>')
-        for name in dict.fromkeys(figure_name(claim) for claim in members):
-            if (output / "figures" / f"{name}.svg").exists():
-                body.append(f'<figure><img src="figures/{name}.svg" alt="{name}" loading="lazy">'
-                            f"<figcaption class=soft>{name}</figcaption></figure>")  # fmt: skip
+        names = dict.fromkeys(claim.figure.name for claim in members if claim.figure)
+        body += [_picture(name, entries, output) for name in sorted(names, key=lambda name: "headline" not in name)]
         for claim in members:
             mine = [entry for entry in entries if entry["claim"] == claim.id]
             body.append(_article(claim, mine, not_judged.get(claim.id, "not run"), output))
@@ -111,7 +109,19 @@ def _article(claim: Claim, entries: Sequence[Record], problem: str, output: Path
             row = "".join(f"<td>{cell}" for cell in cells)
             parts.append(f'<tr title="{text(entry["reason"])}">{row}')
         parts.append("</table></div>")
+    if not claim.figure:
+        parts.append(_picture(claim.id, [], output))
     return "\n".join([*parts, "</article>"])
+
+
+def _picture(name: str, entries: Sequence[Record], output: Path) -> str:
+    """Return a figure with its caption, or nothing where it was not drawn."""
+    if not (output / "figures" / f"{name}.svg").exists():
+        return ""
+    shown = [entry for entry in entries if entry["figure"] == name]
+    lines = [html.escape(line) for line in caption(shown).splitlines()]
+    link = f'<a href="figures/{name}.svg"><img src="figures/{name}.svg" alt="{name}" loading="lazy"></a>'
+    return f"<figure>{link}<figcaption class=soft>{'<br>'.join(lines) or name}</figcaption></figure>"
 
 
 def formula_svg(formula: str, output: Path) -> str:

@@ -9,6 +9,8 @@ from itertools import pairwise
 
 import numpy as np
 from scipy.special import eval_gegenbauer
+
+from benchmarks._timing import dgemm_rate, interleaved, print_ratios
 from simulations._streams import spawn_streams
 from simulations.random_features import (
     simulate_deep_rf,
@@ -18,8 +20,6 @@ from simulations.random_features import (
     simulate_sphere_rf,
 )
 from simulations.random_features._activations import degree_multiplicities, sphere_coefficients
-
-from benchmarks._timing import dgemm_rate, interleaved, print_ratios
 
 N_TRIALS = 4
 

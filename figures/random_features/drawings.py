@@ -24,6 +24,8 @@ def draw_headline(tables: dict[str, Any]) -> Any:
         best = rows[rows["check"] == "best-ridge"]
         axis.plot(best["n_features"], best["predicted"], color="black", linestyle=(0, (5, 2)), label="best ridge")
         axis.set(xscale="log", yscale="log", xlabel="number of features $k$", title=f"{title} features on the sphere")
+        axis.set_yticks([1, 1.5, 2, 3, 4], ["1", "1.5", "2", "3", "4"], minor=False)
+        axis.set_yticks([], minor=True)
         axis.axvline(200, color="0.6", linewidth=0.8, linestyle=":")
     axes[0].set_ylabel("test error (n = 200, d = 30)")
     axes[0].plot([], [], color="0.4", linestyle="--", linewidth=0.8, label="kernel limit (rival)")

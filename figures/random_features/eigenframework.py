@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+
+from assay import agreement, claim, curve, figure, structure
 from figures.random_features import drawings
 from figures.random_features._rivals import wrong_test_errors
 from figures.random_features.papers import MORE_IS_BETTER
 from simulations.random_features import simulate_gaussian_rf, simulate_gaussian_rf_modes, simulate_sphere_rf
 from theory.random_features import mode_learnabilities, power_law_task, rf_risk, sphere_spectrum
-
-from assay import agreement, claim, curve, figure, structure
 
 headline = figure("random_features.headline", drawings.draw_headline)
 SETTING = (
@@ -70,21 +70,20 @@ def _pair_residual(eigenvalues: np.ndarray, n: float, k: float, ridge: float, ga
     statement="Test and training error of random-feature regression follow from the spectrum, up to a relative "
     "correction of order 1/n.",
     assumptions="Gaussian inputs and Gaussian features; n and k large together.",
-    formula=r"""E_{\mathrm{test}} = \frac{\sum_i v_i^2\,[(1-L_i)^2 + L_i(1-L_i)\,\eta] + \sigma^2}
-        {1 - (q + (z-q)\,\eta)/n},\quad \eta = \frac{z-q}{k-q},\quad L_i = \frac{\lambda_i}{\lambda_i+\gamma}
-        E_{\mathrm{train}} = (1 - z/n)^2\,E_{\mathrm{test}},\quad z = \sum_i L_i,\quad q = \sum_i L_i^2""".replace(
-        "\n        {1", " {1"
-    ),
+    formula=r"""E_{\mathrm{test}} = \frac{B + \sigma^2}{1 - (q + (z-q)\,\eta)/n}
+        B = \sum_i v_i^2\,[(1-L_i)^2 + L_i(1-L_i)\,\eta],\quad \eta = \frac{z-q}{k-q}
+        E_{\mathrm{train}} = (1 - z/n)^2\,E_{\mathrm{test}}
+        L_i = \frac{\lambda_i}{\lambda_i+\gamma},\quad z = \sum_i L_i,\quad q = \sum_i L_i^2""",
     normalisations=SETTING,
 )
 def errors(run: Any) -> Iterator[Any]:
     eigenvalues, target = power_law_task(1000, 1.5, 1.5)
-    task = dict(eigenvalues=eigenvalues, target_coefficients=target, noise_variance=0.2)
+    task: dict[str, Any] = dict(eigenvalues=eigenvalues, target_coefficients=target, noise_variance=0.2)
     ridges = np.array([0.01, 0.1])
     grid = run.grid(
         quick=[dict(n_samples=120, n_features=k) for k in (80, 120, 240)],
         full=[dict(n_samples=n, n_features=k) for n in (150, 300) for k in (2 * n // 3, n, 2 * n)]
-        + [dict(n_samples=600, n_features=k) for k in (400, 600)],
+        + [dict(n_samples=600, n_features=400)],
         large=[dict(n_samples=n, n_features=k) for n in (300, 600, 1200) for k in (2 * n // 3, n, 2 * n)],
     )
     n, k = (grid.column(name)[:, np.newaxis] for name in ("n_samples", "n_features"))
@@ -173,7 +172,7 @@ def _extrapolated(run: Any, task: dict[str, Any]) -> Any:
 def learnabilities(run: Any) -> Iterator[Any]:
     eigenvalues, target = power_law_task(1000, 1.5, 1.5)
     n_modes = 5
-    counts = run.choose(quick={40: 1024}, full={40: 2560, 80: 1280, 160: 768})
+    counts = run.choose(quick={40: 1024}, full={40: 2560, 160: 768})
     grid = run.grid(quick=[dict(n_samples=n, n_features=3 * n // 2, ridge=ridge) for n in counts
                            for ridge in (0.0, 0.02)])  # fmt: skip
     trials = run.sample(simulate_gaussian_rf_modes, grid, eigenvalues=eigenvalues, n_modes=n_modes,
@@ -233,7 +232,7 @@ def sphere(run: Any) -> Iterator[Any]:
     degree_power, noise = np.array([0.0, 1.0, 0.5, 0.25]), 0.1
     n_samples, dimension = 200, 30
     ridges = run.choose(quick=np.array([0.01, 0.1]), full=np.array([1e-3, 1e-2, 0.1, 1.0, 10.0]))
-    full = {25: 640, 50: 640, 100: 640, 150: 640, 200: 640, 270: 384, 400: 256, 800: 128}
+    full = {50: 320, 100: 576, 150: 640, 200: 640, 400: 192, 800: 128}
     counts = run.choose(quick={100: 128}, full=full)
     grid = run.grid(quick=dict(activation=["erf", "relu", "tanh"], n_features=list(counts)))
     trials = run.sample(
@@ -261,7 +260,7 @@ def sphere(run: Any) -> Iterator[Any]:
         rivals=rivals,
         at=trials.at(ridge=ridges),
     )
-    widths = np.unique(np.geomspace(20, 1000, 60).round())
+    widths = np.unique(np.geomspace(25, 1000, 90).round())
     for activation in ("erf", "relu", "tanh"):
         line, wrong = _sphere_risk(activation, widths[:, None], dimension, degree_power, n_samples, ridges, noise)
         at = dict(activation=activation, n_features=widths[:, None], ridge=ridges)
@@ -278,7 +277,7 @@ def _sphere_risk(activation: str, n_features: Any, dimension: int, degree_power:
     spectrum = sphere_spectrum(activation, dimension)
     target = np.zeros_like(spectrum.eigenvalues)
     target[: len(degree_power)] = np.sqrt(degree_power)
-    modes = dict(multiplicities=spectrum.multiplicities, tail_trace=spectrum.tail_trace)
-    sizes = dict(n_samples=n_samples, n_features=n_features, noise_variance=noise_variance)
+    modes: dict[str, Any] = dict(multiplicities=spectrum.multiplicities, tail_trace=spectrum.tail_trace)
+    sizes: dict[str, Any] = dict(n_samples=n_samples, n_features=n_features, noise_variance=noise_variance)
     theory = rf_risk(spectrum.eigenvalues, target, ridge=ridges, **sizes, **modes)
     return theory, wrong_test_errors(theory, spectrum.eigenvalues, target, **sizes, **modes)

@@ -4,6 +4,7 @@ from simulations.random_features._memory import keep_freed_memory
 from simulations.random_features._ridge_path import RFTrials
 from simulations.random_features.deep import (
     LogisticTrials,
+    simulate_deep_effective_dof,
     simulate_deep_rf,
     simulate_deep_rf_hidden_target,
     simulate_deep_rf_logistic,
@@ -18,6 +19,7 @@ __all__ = [
     "ModeTrials",
     "RFTrials",
     "SketchTrials",
+    "simulate_deep_effective_dof",
     "simulate_deep_rf",
     "simulate_deep_rf_hidden_target",
     "simulate_deep_rf_logistic",

@@ -7,10 +7,10 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
-from simulations.random_features._activations import Activation, gaussian_moments
-from simulations.random_features._kernels import fill_scaled_rows, normal_matrix
 
 from assay.base import array, integer, require
+from simulations.random_features._activations import Activation, gaussian_moments
+from simulations.random_features._kernels import fill_scaled_rows, normal_matrix
 
 __all__ = ["RandomNetwork", "checked_input_eigenvalues", "checked_widths", "gaussian_inputs", "layer_means"]
 
@@ -62,7 +62,7 @@ class RandomNetwork:
 
 def gaussian_inputs(rng: np.random.Generator, n_rows: int, eigenvalues: np.ndarray, dtype: type) -> np.ndarray:
     """Return ``n_rows`` independent inputs of covariance diag(eigenvalues), as (n_rows, d)."""
-    inputs = np.empty((n_rows, len(eigenvalues)), dtype)
+    inputs: np.ndarray = np.empty((n_rows, len(eigenvalues)), dtype)
     fill_scaled_rows(rng, np.ones(n_rows), inputs)
     inputs *= np.sqrt(eigenvalues).astype(dtype)
     return inputs

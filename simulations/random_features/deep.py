@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from assay.base import array, integer, number
 from simulations._streams import spawn_streams
 from simulations.random_features._activations import Activation, checked_activation
 from simulations.random_features._logistic import fit_logistic
@@ -19,9 +21,13 @@ from simulations.random_features._network import (
 )
 from simulations.random_features._ridge_path import ridge_path
 
-from assay.base import integer, number
-
-__all__ = ["LogisticTrials", "simulate_deep_rf", "simulate_deep_rf_hidden_target", "simulate_deep_rf_logistic"]
+__all__ = [
+    "LogisticTrials",
+    "simulate_deep_effective_dof",
+    "simulate_deep_rf",
+    "simulate_deep_rf_hidden_target",
+    "simulate_deep_rf_logistic",
+]
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ def simulate_deep_rf(
         network = RandomNetwork(rng, widths, function, means)
         features = network.features(gaussian_inputs(rng, n_samples, input_eigenvalues, np.float64))
         if exact:
-            covariance = _EXACT_COVARIANCES[activation](network.weights[0], input_eigenvalues, means[0])
+            covariance = _EXACT_COVARIANCES[str(activation)](network.weights[0], input_eigenvalues, means[0])
         else:
             test_features = network.features(gaussian_inputs(rng, n_test, input_eigenvalues, np.float32))
             covariance = (test_features.T @ test_features).astype(np.float64) / n_test
@@ -192,6 +198,59 @@ def simulate_deep_rf_logistic(
         predicted_positive = network.features(test_inputs) @ readout > 0.0
         test_error[trial] = np.mean(positive != predicted_positive)
     return LogisticTrials(test_error, train_loss)
+
+
+def simulate_deep_effective_dof(
+    widths: Sequence[int],
+    activation: str | Activation,
+    *,
+    shifts: ArrayLike,
+    n_trials: int,
+    seed: int | np.random.SeedSequence,
+    input_eigenvalues: ArrayLike | None = None,
+    n_inputs: int = 4000,
+) -> np.ndarray:
+    """Effective degrees of freedom ``tr Omega (Omega + s)^{-1}`` of deep random features: (n_trials, n_shifts).
+
+    Omega, (k_L, k_L), holds the second moments over the inputs of the last hidden layer h_L of ``simulate_deep_rf``
+    (not divided by its width), given the weights that each trial draws. It is exact for a single layer of "erf" or
+    "relu". Otherwise it is the mean over ``n_inputs`` inputs in single precision, whose bias of order k_L / n_inputs
+    is removed by halving: twice the value from all inputs less the mean of those from either half.
+
+    shifts: s > 0, (n_shifts,), in units of the squared activation. Cost per trial: the forward pass of n_inputs inputs,
+    n_inputs k_L^2 flops, the eigenvalues of three matrices of size k_L. Source: Schroeder et al., arXiv 2302.00401.
+
+    Raises ``ValueError`` for fewer than two widths, an unknown activation, shifts that are not positive, counts below 1
+    (``n_inputs`` below 2), or input eigenvalues of another shape than (d,).
+    """
+    widths = checked_widths(widths)
+    function = checked_activation("activation", activation)
+    shifts = array("shifts", shifts, "(0, inf)", shape=(None,))
+    input_eigenvalues = checked_input_eigenvalues(input_eigenvalues, widths[0])
+    half = integer("n_inputs", n_inputs, "[2, inf)") // 2
+    streams = spawn_streams(seed, n_trials)
+    means = layer_means(function, len(widths) - 1, float(input_eigenvalues.mean()))
+    exact = len(widths) == 2 and isinstance(activation, str) and activation in _EXACT_COVARIANCES
+    freedom = np.empty((len(streams), len(shifts)))
+    for trial, rng in enumerate(streams):
+        network = RandomNetwork(rng, widths, function, means)
+        if exact:
+            covariance = _EXACT_COVARIANCES[str(activation)](network.weights[0], input_eigenvalues, means[0])
+            freedom[trial] = _effective_dof(covariance, shifts)
+            continue
+        halves = []
+        for _ in range(2):
+            features = network.features(gaussian_inputs(rng, half, input_eigenvalues, np.float32))
+            halves.append((features.T @ features).astype(np.float64) / half)
+        parts = [_effective_dof(covariance, shifts) for covariance in halves]
+        freedom[trial] = 2.0 * _effective_dof(0.5 * (halves[0] + halves[1]), shifts) - 0.5 * (parts[0] + parts[1])
+    return freedom
+
+
+def _effective_dof(feature_covariance: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """Return the sum over eigenvalues w of Omega = k feature_covariance of w/(w + s), for every shift s."""
+    eigenvalues = len(feature_covariance) * np.linalg.eigvalsh(feature_covariance)
+    return (eigenvalues / (eigenvalues + shifts[:, None])).sum(axis=1)
 
 
 def _erf_covariance(weights: np.ndarray, input_eigenvalues: np.ndarray, mean: float) -> np.ndarray:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import blas, lapack
+
+from assay.base import array, integer, number, require
 from simulations._streams import spawn_streams
 from simulations.random_features._kernels import (
     fill_scaled_rows,
@@ -17,8 +19,6 @@ from simulations.random_features._kernels import (
     triangular_wishart,
 )
 from simulations.random_features._ridge_path import RFTrials, ridge_path, spectral_factor
-
-from assay.base import array, integer, number, require
 
 __all__ = ["checked_eigenvalues", "checked_modes", "simulate_gaussian_rf"]
 
@@ -36,12 +36,12 @@ class _Task:
 
 
 def simulate_gaussian_rf(
-    eigenvalues: ArrayLike,
-    target_coefficients: ArrayLike,
+    eigenvalues: np.ndarray,
+    target_coefficients: np.ndarray,
     *,
     n_samples: int,
     n_features: int,
-    ridges: ArrayLike,
+    ridges: np.ndarray,
     noise_variance: float,
     n_trials: int,
     seed: int | np.random.SeedSequence,

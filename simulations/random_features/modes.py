@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from assay.base import integer, number
 from simulations._streams import spawn_streams
 from simulations.random_features._kernels import fill_scaled_rows, normal_matrix
 from simulations.random_features._ridge_path import regularised_inverse
 from simulations.random_features.gaussian import checked_eigenvalues, checked_modes
-
-from assay.base import integer, number
 
 __all__ = ["ModeTrials", "simulate_gaussian_rf_modes", "simulate_rf_ensemble"]
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import lapack
-from simulations._streams import spawn_streams
-from simulations.random_features._kernels import normal_matrix, triangular_wishart
 
 from assay.base import array, choice, integer, number
+from simulations._streams import spawn_streams
+from simulations.random_features._kernels import normal_matrix, triangular_wishart
 
 __all__ = ["SketchTrials", "simulate_sketch_identity", "simulate_sketched_ridgeless"]
 

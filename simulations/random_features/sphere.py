@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike
+
+from assay.base import array, integer, number, require
 from simulations._streams import spawn_streams
 from simulations.random_features._activations import (
     Activation,
@@ -14,8 +16,6 @@ from simulations.random_features._activations import (
 )
 from simulations.random_features._kernels import mirror_lower, normal_matrix
 from simulations.random_features._ridge_path import RFTrials, ridge_path
-
-from assay.base import array, integer, number, require
 
 __all__ = ["simulate_sphere_rf"]
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.special import erf
+
 from theory.random_features import activation_coefficients, activation_coefficients_symbolic, deep_rf_layers
 
 NAMED = {

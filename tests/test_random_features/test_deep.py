@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 from scipy.optimize import brentq
+
 from theory.random_features import (
     activation_coefficients,
     deep_effective_dof,

@@ -7,6 +7,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+
 from theory.random_features import (
     infinite_power_law_task,
     mode_learnabilities,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import sympy as sp
 from numpy.testing import assert_allclose
+
 from theory.random_features import (
     power_law_noise_threshold,
     power_law_optimal_fitting_ratio,

@@ -8,6 +8,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.special import erfc, expit
+
 from theory.random_features import (
     deep_rf_layers,
     deep_rf_logistic_risk,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 from scipy.special import erf
+
 from simulations._streams import spawn_streams
 from simulations.random_features import simulate_deep_rf, simulate_deep_rf_hidden_target, simulate_deep_rf_logistic
 from simulations.random_features._logistic import fit_logistic

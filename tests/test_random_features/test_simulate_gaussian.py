@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from simulations._streams import spawn_streams
 from simulations.random_features import simulate_gaussian_rf, simulate_gaussian_rf_modes, simulate_rf_ensemble
 from simulations.random_features._ridge_path import regularised_inverse, ridge_path

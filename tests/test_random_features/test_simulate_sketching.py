@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from simulations._streams import spawn_streams
 from simulations.random_features import simulate_sketch_identity, simulate_sketched_ridgeless
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.special import erf, eval_gegenbauer, gammaln
+
 from simulations._streams import spawn_streams
 from simulations.random_features import simulate_sphere_rf
 from simulations.random_features._activations import (

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from scipy.optimize import brentq
+
 from theory.random_features import (
     optimal_sketch,
     sketched_risk,

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.special import erf
+
 from theory.random_features import rf_risk, sphere_spectrum
 
 

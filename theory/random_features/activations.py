@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 from scipy.integrate import quad
-from theory.random_features._activation_functions import activation_function
 
 from assay.base import choice, integer, number, require
+from theory.random_features._activation_functions import activation_function
 
 __all__ = [
     "ActivationCoefficients",

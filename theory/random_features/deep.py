@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from assay.base import array, integer, number, require
 from theory.random_features._deep_equivalent import (
     equivalent_at,
     shift_of_ridge,
@@ -15,8 +17,6 @@ from theory.random_features._deep_equivalent import (
     teacher_sums,
 )
 from theory.random_features.activations import ActivationCoefficients, deep_rf_layers
-
-from assay.base import array, integer, number, require
 
 __all__ = [
     "DeepRFRisk",

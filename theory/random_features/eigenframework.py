@@ -23,6 +23,8 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+
+from assay.base import array, number, require
 from theory.random_features._spectrum import (
     Spectrum,
     fixed_point,
@@ -30,8 +32,6 @@ from theory.random_features._spectrum import (
     read_spectrum,
     spectral_sums,
 )
-
-from assay.base import array, number, require
 
 __all__ = [
     "RFRisk",

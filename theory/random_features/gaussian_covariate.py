@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from theory.random_features.eigenframework import RFRisk, rf_risk
 
 from assay.base import array, number, require
+from theory.random_features.eigenframework import RFRisk, rf_risk
 
 __all__ = ["gaussian_covariate_ridge"]
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from theory.random_features._deep_equivalent import teacher_sums
-from theory.random_features.deep import deep_network, linear_teacher
-from theory.random_features.gaussian_covariate import gaussian_covariates
 
 import assay.base  # noqa: F401  installs the cache locator of the kernels
 from assay.base import integer, number
+from theory.random_features._deep_equivalent import teacher_sums
+from theory.random_features.deep import deep_network, linear_teacher
+from theory.random_features.gaussian_covariate import gaussian_covariates
 
 __all__ = ["LogisticRisk", "deep_rf_logistic_risk", "gaussian_covariate_logistic"]
 

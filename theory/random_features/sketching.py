@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from theory.random_features.eigenframework import rf_risk
 
 from assay.base import array, choice, integer, number, require
+from theory.random_features.eigenframework import rf_risk
 
 __all__ = [
     "SketchOptimum",

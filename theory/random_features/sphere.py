@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.fft import dct
-from theory.random_features._activation_functions import activation_function
 
 from assay.base import integer, require
+from theory.random_features._activation_functions import activation_function
 
 __all__ = ["SphereSpectrum", "sphere_spectrum"]
 
