@@ -1,5 +1,6 @@
-"""Speed of the random-feature simulators against plain NumPy and against the machine: python -m
-benchmarks.bench_random_features, with OPENBLAS_NUM_THREADS=1.
+"""Speed of random-feature predictors and simulators against plain NumPy and against the machine.
+
+Run: OPENBLAS_NUM_THREADS=1 python -m benchmarks.bench_random_features
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import eval_gegenbauer
 
 from benchmarks._timing import dgemm_rate, interleaved, print_ratios
@@ -20,6 +22,7 @@ from simulations.random_features import (
     simulate_sphere_rf,
 )
 from simulations.random_features._activations import degree_multiplicities, sphere_coefficients
+from theory.random_features import power_law_task, rf_risk
 
 N_TRIALS = 4
 
@@ -46,6 +49,37 @@ def compare(
         f"  spread per trial, largest: {spreads[0].max():.4f}, plain {spreads[1].max():.4f};"
         f" gain at equal accuracy {np.min(cost[1] / cost[0]):.0f} to {np.max(cost[1] / cost[0]):.0f}"
     )
+
+
+def bench_fixed_point(n_modes: int, n_points: int) -> None:
+    """Predictions over a grid of widths and ridges, against SciPy's root finder on NumPy sums, point by point."""
+    eigenvalues, target = power_law_task(n_modes, 1.5, 1.5)
+    widths = np.linspace(50, 500, n_points)
+
+    def ours() -> np.ndarray:
+        return rf_risk(eigenvalues, target, n_samples=200, n_features=widths, ridge=0.01).gamma
+
+    def plain() -> list[float]:
+        return [_root(eigenvalues, 200.0, width, 0.01) for width in widths]
+
+    def memory() -> float:
+        return sum(float(eigenvalues.sum()) for _ in widths)  # one pass over the modes for each point
+
+    np.testing.assert_allclose(ours(), plain(), rtol=1e-10)
+    seconds = interleaved({"plain NumPy": plain, "predictor": ours, "one pass over the modes a point": memory})
+    title = f"Fixed point: {n_modes} modes, {n_points} points (per point)"
+    print_ratios(title, seconds, reference="plain NumPy", n_units=n_points)
+
+
+def _root(eigenvalues: np.ndarray, n: float, k: float, ridge: float) -> float:
+    """Solve ridge = gamma (1 - z/k) (n - z) for gamma with SciPy's bracketing root finder."""
+
+    def excess(log_gamma: float) -> float:
+        z = (eigenvalues / (eigenvalues + np.exp(log_gamma))).sum()
+        return np.exp(log_gamma) * (1 - z / k) * (n - z) - ridge if z < min(n, k) else -ridge
+
+    high = ridge / n + eigenvalues.sum() * (1 / n + 1 / k)
+    return float(np.exp(brentq(excess, np.log(ridge / n), np.log(high), xtol=1e-15, rtol=1e-14)))
 
 
 def bench_gaussian(n_samples: int, n_features: int, n_modes: int, ridges: np.ndarray) -> None:
@@ -190,6 +224,8 @@ def bench_sketch(n_samples: int = 200, n_features: int = 80, sketch_size: int = 
 
 
 def main() -> None:
+    bench_fixed_point(10_000, 4)
+    bench_fixed_point(10_000, 1000)
     bench_gaussian(256, 256, 10_000, np.geomspace(1e-3, 1.0, 31))
     bench_gaussian(150, 100, 2000, np.array([0.01, 0.1]))
     bench_gaussian(150, 300, 2000, np.array([0.01, 0.1]))

@@ -11,7 +11,7 @@ def rf_eigenframework_symbolic() -> dict[str, Any]:
     """Derive the working formulas of the eigenframework from the published ones; return sympy expressions by name.
 
     All symbols are positive and named ``n, k, delta, gamma`` (samples, features, ridge, implicit constant), ``z, q``
-    (sums of L and L^2), ``lam`` (an eigenvalue), ``sigma2`` (noise), ``tau2`` (prior variance over eigenvalue), ``M, c,
+    (sums of L and L^2), ``lambda`` (an eigenvalue), ``sigma2`` (noise), ``tau2`` (prior variance over eigenvalue), ``M, c,
     rho`` (isotropic spectrum: modes, eigenvalue, target power), ``alpha, beta, s, x`` (power laws: exponents, slack,
     n_features / n_samples). A pair ``name`` and ``name_published`` are two forms of one quantity.
 
@@ -59,7 +59,7 @@ def _fixed_point() -> dict[str, Any]:
 def _risk() -> dict[str, Any]:
     import sympy as sp
 
-    n, k, delta, gamma, z, q, lam = _symbols("n k delta gamma z q lam")
+    n, k, delta, gamma, z, q, lam = _symbols("n k delta gamma z q lambda")
     kappa, ridge = gamma * (1 - z / k), gamma * (1 - z / k) * (n - z)
     learnability = lam / (lam + gamma)
     eta = (z - q) / (k - q)
@@ -115,7 +115,7 @@ def _isotropic() -> dict[str, Any]:
     errors = {}
     for name, learned in (("few_samples", n), ("few_features", k)):
         solved = sp.solve(sp.Eq(learned, modes * c / (c + gamma)), gamma)[0]
-        at = {sp.Symbol("lam", positive=True): c, z: learned, q: learned**2 / modes}
+        at = {sp.Symbol("lambda", positive=True): c, z: learned, q: learned**2 / modes}
         bias = rho * parts["bias_term"].subs(at).subs(gamma, solved)
         errors[f"isotropic_test_error_{name}"] = sp.factor((bias + sigma2) / parts["denominator"].subs(at))
     return errors
