@@ -7,10 +7,9 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -92,6 +91,7 @@ def show(claim: str, output: Path) -> None:
 def run(targets: tuple[str, ...], scale: str, workers: int | None, cluster: str | None, seed: int, output: Path,
         no_figures: bool, fresh: bool, failed: bool, changed: bool) -> None:  # fmt: skip
     """Run claims, all of them by default, and write verdicts, tables, figures and pages."""
+    from assay.console import progress
     from assay.run import Run
     from assay.store import Store
     from assay.suite import judge_claim, save
@@ -106,7 +106,7 @@ def run(targets: tuple[str, ...], scale: str, workers: int | None, cluster: str 
         return
     _check_writable(output)
     start = time.perf_counter()
-    with _engine(workers or _cores(), cluster) as engine, _progress(len(claims)) as report:
+    with _engine(workers or _cores(), cluster) as engine, progress(len(claims)) as report:
         outcomes = []
         for claim in claims:
             run = Run(scale, seed, Store(output / "store"), engine, fresh=fresh, progress=report.tasks)
@@ -123,6 +123,7 @@ def run(targets: tuple[str, ...], scale: str, workers: int | None, cluster: str 
 @OUTPUT
 def report(output: Path) -> None:
     """Rebuild pages and figures from stored work; nothing is simulated."""
+    from assay.console import line
     from assay.engine import Engine
     from assay.run import SCALES, Run
     from assay.store import Store
@@ -145,7 +146,7 @@ def report(output: Path) -> None:
             outcomes = [judge_claim(claim, run) for claim in claims]
         save(outcomes, output, scale, manifest["seed"], complete=True, seconds=manifest["wall_time"])
     for outcome in outcomes:
-        click.echo(_line(outcome))
+        click.echo(line(outcome))
     _write_pages(output, scales[0], draw=True)
     _finish(outcomes, output, time.perf_counter() - start)
 
@@ -283,67 +284,6 @@ def _finish(outcomes: Sequence[Outcome], output: Path, seconds: float) -> None:
                f"see {output / 'index.html'}")  # fmt: skip
     if failed:
         raise click.exceptions.Exit(1)
-
-
-class _Report:
-    """A line per claim, and on a terminal one progress bar with the time left."""
-
-    def __init__(self, bar: Any = None, row: Any = None) -> None:
-        self._bar, self._row, self._done = bar, row, 0
-
-    def tasks(self, done: int, total: int) -> None:
-        if self._bar is not None:
-            self._bar.update(self._row, completed=self._done + done / total, tasks=f"task {done} of {total}")
-
-    def claim(self, outcome: Outcome, scale: str, seed: int) -> None:
-        self._done += 1
-        say: Callable[[str], Any] = click.echo
-        if self._bar is not None:
-            self._bar.update(self._row, completed=self._done, tasks=outcome.claim.id)
-            say = lambda text: self._bar.console.print(text, markup=False, highlight=False)  # noqa: E731
-        say(_line(outcome))
-        for text in _failures(outcome, scale, seed):
-            say(text)
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[_Report]:
-    if not sys.stdout.isatty():
-        yield _Report()
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[tasks]}"))
-    with Progress(*columns, transient=True) as bar:
-        yield _Report(bar, bar.add_task("claims", total=total, tasks=""))
-
-
-def _line(outcome: Outcome) -> str:
-    if not outcome.verdicts:
-        return f"{outcome.claim.id:<24} {outcome.problem}"
-    worst = max(outcome.verdicts, key=lambda verdict: verdict.deviation / verdict.tolerance)
-    sharp = [verdict.show_resolution() for verdict in outcome.verdicts if verdict.resolution is not None]
-    word = "passed" if outcome.passed else "FAILED"
-    return (f"{outcome.claim.id:<24} {word}  {len(outcome.verdicts)} checks, deviation {worst.deviation:.2g} of "
-            f"{worst.tolerance:.2g}, resolution {', '.join(sharp) or '-'}  {outcome.seconds:.1f} s")  # fmt: skip
-
-
-def _failures(outcome: Outcome, scale: str, seed: int) -> Iterator[str]:
-    if outcome.problem and not outcome.absent:
-        yield f"  {outcome.problem}"
-    for verdict in outcome.verdicts:
-        if verdict.passed:
-            continue
-        yield f"  {verdict}"
-        worst = {name: value for name, value in verdict.worst.items()}
-        yield f"    worst point of {verdict.n_points}: {worst}"
-        for one in (*verdict.rivals, *verdict.controls):
-            if not one.rejected:
-                yield f"    {one.name!r} survives, margin {one.margin:.2g}"
-        if verdict.advice:
-            yield f"    {verdict.advice}"
-    if not outcome.passed and not outcome.absent:
-        yield f"  again: assay run {outcome.claim.id} --scale {scale} --seed {seed}"
 
 
 def _cores() -> int:

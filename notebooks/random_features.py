@@ -108,7 +108,7 @@ for ridge, simulated, value in zip(ridges, real.mean(axis=0), predicted, strict=
 
 # %% [markdown]
 # What surprised us: at the smallest ridge, next to the peak, the gap is no error of the simulation but a clean
-# correction of order $1/n$ (at ridge $10^{-3}$ it is $2/n$): it halves when $n$ doubles, and the check's tolerance says so.
+# correction of order $1/n$ (at ridge $10^{-3}$ it is $2/n$): it halves when $n$ doubles. The tolerance says so.
 
 # %% [markdown]
 # ## 4. More is better, if the ridge is tuned

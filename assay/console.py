@@ -1,0 +1,75 @@
+"""What a run prints while it goes on, and what a failure says."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from assay.suite import Outcome
+
+
+class Report:
+    """A line per claim, and on a terminal one progress bar with the time left."""
+
+    def __init__(self, bar: Any = None, row: Any = None) -> None:
+        self._bar, self._row, self._done = bar, row, 0
+
+    def tasks(self, done: int, total: int) -> None:
+        if self._bar is not None:
+            self._bar.update(self._row, completed=self._done + done / total, tasks=f"task {done} of {total}")
+
+    def claim(self, outcome: Outcome, scale: str, seed: int) -> None:
+        self._done += 1
+        say: Callable[[str], Any] = click.echo
+        if self._bar is not None:
+            self._bar.update(self._row, completed=self._done, tasks=outcome.claim.id)
+            say = lambda text: self._bar.console.print(text, markup=False, highlight=False)  # noqa: E731
+        say(line(outcome))
+        for text in _failures(outcome, scale, seed):
+            say(text)
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Report]:
+    """Report on ``total`` claims: one progress bar with the time left on a terminal, a line per claim elsewhere."""
+    if not sys.stdout.isatty():
+        yield Report()
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[tasks]}"))
+    with Progress(*columns, transient=True) as bar:
+        yield Report(bar, bar.add_task("claims", total=total, tasks=""))
+
+
+def line(outcome: Outcome) -> str:
+    """Return a claim's outcome in one line: the worst of its checks, and how sharp each is."""
+    if not outcome.verdicts:
+        return f"{outcome.claim.id:<24} {outcome.problem}"
+    worst = max(outcome.verdicts, key=lambda verdict: verdict.deviation / verdict.tolerance)
+    sharp = [verdict.show_resolution() for verdict in outcome.verdicts if verdict.resolution is not None]
+    word = "passed" if outcome.passed else "FAILED"
+    return (f"{outcome.claim.id:<24} {word}  {len(outcome.verdicts)} checks, deviation {worst.deviation:.2g} of "
+            f"{worst.tolerance:.2g}, resolution {', '.join(sharp) or '-'}  {outcome.seconds:.1f} s")  # fmt: skip
+
+
+def _failures(outcome: Outcome, scale: str, seed: int) -> Iterator[str]:
+    if outcome.problem and not outcome.absent:
+        yield f"  {outcome.problem}"
+    for verdict in outcome.verdicts:
+        if verdict.passed:
+            continue
+        yield f"  {verdict}"
+        worst = {name: value for name, value in verdict.worst.items()}
+        yield f"    worst point of {verdict.n_points}: {worst}"
+        for one in (*verdict.rivals, *verdict.controls):
+            if not one.rejected:
+                yield f"    {one.name!r} survives, margin {one.margin:.2g}"
+        if verdict.advice:
+            yield f"    {verdict.advice}"
+    if not outcome.passed and not outcome.absent:
+        yield f"  again: assay run {outcome.claim.id} --scale {scale} --seed {seed}"
