@@ -15,6 +15,8 @@ from simulations.random_features import simulate_gaussian_rf, simulate_gaussian_
 from theory.random_features import mode_learnabilities, power_law_task, rf_risk, sphere_spectrum
 
 headline = figure("random_features.headline", drawings.draw_headline)
+gaussian = figure("random_features.gaussian", drawings.draw_gaussian)
+modes = figure("random_features.modes", drawings.draw_modes)
 SETTING = (
     "n samples, k random features, ridge delta added to the Gram matrix of features divided by sqrt(k) (not by n); "
     "the test error includes the label noise."
@@ -75,6 +77,7 @@ def _pair_residual(eigenvalues: np.ndarray, n: float, k: float, ridge: float, ga
         E_{\mathrm{train}} = (1 - z/n)^2\,E_{\mathrm{test}}
         L_i = \frac{\lambda_i}{\lambda_i+\gamma},\quad z = \sum_i L_i,\quad q = \sum_i L_i^2""",
     normalisations=SETTING,
+    figure=gaussian,
 )
 def errors(run: Any) -> Iterator[Any]:
     eigenvalues, target = power_law_task(1000, 1.5, 1.5)
@@ -125,6 +128,12 @@ def errors(run: Any) -> Iterator[Any]:
     )
     if run.scale != "quick":
         yield _extrapolated(run, task)
+    shown = run.choose(quick=120, full=300)
+    widths = np.unique(np.geomspace(shown / 3, 4 * shown, 80).round())[:, np.newaxis]
+    line = rf_risk(n_samples=shown, n_features=widths, ridge=ridges, **task)
+    at = dict(n_samples=shown, n_features=widths, ridge=ridges)
+    yield curve("test-theory", line.test_mse, at=at)
+    yield curve("training-theory", line.train_mse, at=at)
 
 
 def _published_test_error(theory: Any, *, eigenvalues: np.ndarray, target_coefficients: np.ndarray,
@@ -168,6 +177,7 @@ def _extrapolated(run: Any, task: dict[str, Any]) -> Any:
     formula=r"""E[\hat v_i] = L_i v_i,\quad L_i = \frac{\lambda_i}{\lambda_i + \gamma}
         \sum_i \partial \hat v_i/\partial v_i = \mathrm{tr}\,\hat K(\hat K + \delta)^{-1} \leq \min(n, k)""",
     normalisations=SETTING,
+    figure=modes,
 )
 def learnabilities(run: Any) -> Iterator[Any]:
     eigenvalues, target = power_law_task(1000, 1.5, 1.5)
@@ -204,6 +214,9 @@ def learnabilities(run: Any) -> Iterator[Any]:
         at=trials.at(),
     )  # fmt: skip
     drawn = list(zip(trials.trace, trials.degrees_of_freedom, trials.learnabilities, strict=True))
+    for point in grid:
+        curved = mode_learnabilities(eigenvalues, **point)[:8]
+        yield curve("theory", curved, at=point | dict(mode=np.arange(1, 9)))
     gap = [np.abs(trace / freedom - 1).max() for trace, freedom, _ in drawn]
     without_last = [np.abs((trace - modes[:, -1]) / freedom - 1).max() for trace, freedom, modes in drawn]
     yield structure(
@@ -260,7 +273,7 @@ def sphere(run: Any) -> Iterator[Any]:
         rivals=rivals,
         at=trials.at(ridge=ridges),
     )
-    widths = np.unique(np.geomspace(25, 1000, 90).round())
+    widths = np.unique(np.geomspace(25, 1000, 250).round())
     for activation in ("erf", "relu", "tanh"):
         line, wrong = _sphere_risk(activation, widths[:, None], dimension, degree_power, n_samples, ridges, noise)
         at = dict(activation=activation, n_features=widths[:, None], ridge=ridges)
