@@ -114,7 +114,7 @@ class Run:
         are stored in blocks: raise ``block`` where a trial costs less than a millisecond. ``n_trials`` may be one
         number for each point. More trials later, or another claim with the same call, reuse what is stored.
         """
-        counts = [n_trials] * len(grid) if isinstance(n_trials, int) else [int(count) for count in n_trials]
+        counts = [int(n_trials)] * len(grid) if np.ndim(n_trials) == 0 else [int(count) for count in n_trials]
         fingerprint = _Fingerprint(simulator, arguments)
         plan = []
         for point, count in zip(grid, counts, strict=True):
@@ -128,7 +128,7 @@ class Run:
         done = iter(self._gather(plan, prefer))
         parts = [list(itertools.islice(done, -(-count // block))) for count in counts]
         per_point = [_merge(part, np.concatenate) for part in parts]
-        ragged = not isinstance(n_trials, int)
+        ragged = np.ndim(n_trials) > 0
         fields = _merge(per_point, list if ragged else functools.partial(np.stack, axis=1))
         return Results(grid, arguments, fields)
 
