@@ -115,8 +115,8 @@ def run(targets: tuple[str, ...], scale: str, workers: int | None, cluster: str 
     save(
         outcomes, output, scale, seed, complete=not (targets or failed or changed), seconds=time.perf_counter() - start
     )
-    _write_pages(output, scale, draw=not no_figures)
-    _finish(outcomes, output, time.perf_counter() - start)
+    problems = _write_pages(output, scale, draw=not no_figures)
+    _finish(outcomes, output, time.perf_counter() - start, problems)
 
 
 @cli.command()
@@ -127,7 +127,7 @@ def report(output: Path) -> None:
     from assay.engine import Engine
     from assay.run import SCALES, Run
     from assay.store import Store
-    from assay.suite import judge_claim, save
+    from assay.suite import judge_claim, load, save
 
     manifests = {scale: output / "results" / scale / "manifest.json" for scale in SCALES}
     scales = [scale for scale in ("full", "large", "quick") if manifests[scale].exists()]
@@ -139,7 +139,9 @@ def report(output: Path) -> None:
     for scale in reversed(scales):
         manifest = json.loads(manifests[scale].read_text())
         _select(manifest["modules"])  # an outsider's theorems are not discovered
-        claims = _select(())
+        ids = [*manifest["not_judged"], *(entry["claim"] for entry in load(output, scale))]
+        families = {name.rpartition(".")[0] for name in ids}
+        claims = [claim for claim in _select(()) if claim.family in families]
         store = Store(output / "store")
         with Engine() as engine:
             run = Run(scale, manifest["seed"], store, engine, replay=True)
@@ -147,8 +149,8 @@ def report(output: Path) -> None:
         save(outcomes, output, scale, manifest["seed"], complete=True, seconds=manifest["wall_time"])
     for outcome in outcomes:
         click.echo(line(outcome))
-    _write_pages(output, scales[0], draw=True)
-    _finish(outcomes, output, time.perf_counter() - start)
+    problems = _write_pages(output, scales[0], draw=True)
+    _finish(outcomes, output, time.perf_counter() - start, problems)
 
 
 @cli.command()
@@ -266,23 +268,25 @@ def _engine(workers: int, cluster: str | None) -> Engine:
         raise click.UsageError(f"cannot reach --cluster {cluster}: {error}") from None
 
 
-def _write_pages(output: Path, scale: str, *, draw: bool) -> None:
+def _write_pages(output: Path, scale: str, *, draw: bool) -> list[str]:
     from assay.drawing import draw_figures
     from assay.pages import write_pages
     from assay.suite import load
 
     claims = _select(())
-    if draw:
-        draw_figures(claims, load(output, scale), output, scale)
+    problems = draw_figures(claims, load(output, scale), output, scale) if draw else []
     write_pages(claims, output, scale)
+    return problems
 
 
-def _finish(outcomes: Sequence[Outcome], output: Path, seconds: float) -> None:
+def _finish(outcomes: Sequence[Outcome], output: Path, seconds: float, problems: Sequence[str]) -> None:
     passed, absent = (sum(getattr(outcome, kind) for outcome in outcomes) for kind in ("passed", "absent"))
     failed = len(outcomes) - passed - absent
     click.echo(f"{passed} of {len(outcomes)} claims passed, {failed} failed, {absent} not judged, in {seconds:.1f} s; "
                f"see {output / 'index.html'}")  # fmt: skip
-    if failed:
+    for problem in problems:
+        click.echo(problem)
+    if failed or problems:
         raise click.exceptions.Exit(1)
 
 

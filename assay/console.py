@@ -50,11 +50,14 @@ def line(outcome: Outcome) -> str:
     """Return a claim's outcome in one line: the worst of its checks, and how sharp each is."""
     if not outcome.verdicts:
         return f"{outcome.claim.id:<24} {outcome.problem}"
-    worst = max(outcome.verdicts, key=lambda verdict: verdict.deviation / verdict.tolerance)
-    sharp = [verdict.show_resolution() for verdict in outcome.verdicts if verdict.resolution is not None]
+    banded = [verdict for verdict in outcome.verdicts if verdict.kind != "separation"] or outcome.verdicts
+    worst = max(banded, key=lambda verdict: verdict.deviation / verdict.tolerance)
     word = "passed" if outcome.passed else "FAILED"
-    return (f"{outcome.claim.id:<24} {word}  {len(outcome.verdicts)} checks, deviation {worst.deviation:.2g} of "
-            f"{worst.tolerance:.2g}, resolution {', '.join(sharp) or '-'}  {outcome.seconds:.1f} s")  # fmt: skip
+    checks = f"{len(outcome.verdicts)} checks" if len(outcome.verdicts) > 1 else "1 check "
+    return (
+        f"{outcome.claim.id:<20} {word}  {checks}, closest: {worst.check} {worst.deviation:.2g} of {worst.tolerance:.2g}, "
+        f"resolution {worst.show_resolution()}  ({outcome.seconds:.1f} s)"
+    )
 
 
 def _failures(outcome: Outcome, scale: str, seed: int) -> Iterator[str]:

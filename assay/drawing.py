@@ -16,21 +16,21 @@ import numpy as np
 from assay.base import closure_digest
 from assay.registry import Claim
 from assay.store import write_atomically
-from assay.suite import Record, figure_name
+from assay.suite import Record, figure_name, where
 from assay.verdict import Verdict
 
 STYLE = Path(__file__).parent / "assets" / "assay.mplstyle"
 
 
 def draw_figures(claims: Sequence[Claim], entries: Sequence[Record], output: Path, scale: str) -> list[str]:
-    """Draw every figure whose claims all have tables, unless it would come out as it is; return the names drawn."""
+    """Draw every figure whose claims all have tables, unless it would come out as it is; return what went wrong."""
     folder, tables = output / "figures", output / "results" / scale / "tables"
     stamps_file = folder / ".stamps.json"
     stamps = json.loads(stamps_file.read_text()) if stamps_file.exists() else {}
     shown: dict[str, list[Claim]] = {}
     for claim in claims:
         shown.setdefault(figure_name(claim), []).append(claim)
-    drawn = []
+    problems = []
     for name, members in shown.items():
         if not all((tables / f"{claim.id}.csv").exists() for claim in members):
             continue
@@ -38,12 +38,18 @@ def draw_figures(claims: Sequence[Claim], entries: Sequence[Record], output: Pat
         stamp = _stamp(members, tables, text)
         files = {kind: folder / f"{name}.{kind}" for kind in ("svg", "png")}
         if stamps.get(name) != stamp or not all(path.exists() for path in files.values()):
-            _draw(members, tables, text, files)
-            stamps[name] = stamp
-            drawn.append(name)
-    if drawn:
+            for path in files.values():
+                path.unlink(missing_ok=True)
+            try:
+                _draw(members, tables, text, files)
+                stamps[name] = stamp
+            except OSError:
+                raise
+            except Exception as error:
+                problems.append(f"figure {name} cannot be drawn: {type(error).__name__}: {error} ({where(error)})")
+    if claims:
         write_atomically(stamps_file, json.dumps(stamps, indent=1, sort_keys=True))
-    return drawn
+    return problems
 
 
 def caption(entries: Sequence[Record]) -> str:
@@ -109,6 +115,8 @@ def _draw(members: Sequence[Claim], tables: Path, text: str, files: Mapping[str,
             picture = _panels({str(name): rows.to_dict("list") for name, rows in groups})
         else:
             picture = spec.draw(frames)
+        if picture is None:
+            return
         width, drawing = picture.get_size_inches()
         wrapped = (textwrap.wrap(line, int(16 * width), subsequent_indent="    ") for line in text.splitlines())
         text = "\n".join(itertools.chain.from_iterable(wrapped))

@@ -56,7 +56,7 @@ class Paper:
 class FigureSpec:
     """A picture drawn from the tables of the claims that name it: ``draw(tables)`` returns a matplotlib figure.
 
-    ``tables`` maps claim ids to data frames.
+    ``tables`` maps claim ids to data frames. ``draw`` may return None where a scale has nothing to show.
     """
 
     name: str

@@ -114,7 +114,7 @@ class Run:
         are stored in blocks: raise ``block`` where a trial costs less than a millisecond. ``n_trials`` may be one
         number for each point. More trials later, or another claim with the same call, reuse what is stored.
         """
-        counts = [int(n_trials)] * len(grid) if np.ndim(n_trials) == 0 else [int(count) for count in n_trials]
+        counts = np.broadcast_to(n_trials, len(grid)).tolist()
         fingerprint = _Fingerprint(simulator, arguments)
         plan = []
         for point, count in zip(grid, counts, strict=True):

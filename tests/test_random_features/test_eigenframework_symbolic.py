@@ -34,7 +34,7 @@ def rational_points(n_points=12):
             "n": z + Fraction(source.randint(1, 90), 7),
             "k": z + Fraction(source.randint(1, 90), 11),
         }
-        for name in ("gamma", "lam", "kappa", "delta", "sigma2", "tau2", "c", "rho"):
+        for name in ("gamma", "lambda", "kappa", "delta", "sigma2", "tau2", "c", "rho"):
             point[name] = Fraction(source.randint(1, 40), source.randint(1, 40))
         yield {sp.Symbol(name, positive=True): sp.Rational(value) for name, value in point.items()}
 
