@@ -54,9 +54,10 @@ def line(outcome: Outcome) -> str:
     worst = max(banded, key=lambda verdict: verdict.deviation / verdict.tolerance)
     word = "passed" if outcome.passed else "FAILED"
     checks = f"{len(outcome.verdicts)} checks" if len(outcome.verdicts) > 1 else "1 check "
+    distance = f"{worst.check} {worst.deviation:.2g} of {worst.tolerance:.2g}"
     return (
-        f"{outcome.claim.id:<20} {word}  {checks}, closest: {worst.check} {worst.deviation:.2g} of {worst.tolerance:.2g}, "
-        f"resolution {worst.show_resolution()}  ({outcome.seconds:.1f} s)"
+        f"{outcome.claim.id:<20} {word}  {checks}, closest: {distance}, resolution {worst.show_resolution()}"
+        f"  ({outcome.seconds:.1f} s)"
     )
 
 

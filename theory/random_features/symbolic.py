@@ -11,8 +11,8 @@ def rf_eigenframework_symbolic() -> dict[str, Any]:
     """Derive the working formulas of the eigenframework from the published ones; return sympy expressions by name.
 
     All symbols are positive and named ``n, k, delta, gamma`` (samples, features, ridge, implicit constant), ``z, q``
-    (sums of L and L^2), ``lambda`` (an eigenvalue), ``sigma2`` (noise), ``tau2`` (prior variance over eigenvalue), ``M, c,
-    rho`` (isotropic spectrum: modes, eigenvalue, target power), ``alpha, beta, s, x`` (power laws: exponents, slack,
+    (sums of L and L^2), ``lambda`` (an eigenvalue), ``sigma2`` (noise), ``tau2`` (prior variance over eigenvalue),
+    ``M, c, rho`` (isotropic spectrum: modes, eigenvalue, target power), ``alpha, beta, s, x`` (power laws: exponents, slack,
     n_features / n_samples). A pair ``name`` and ``name_published`` are two forms of one quantity.
 
     - ``kappa``, ``ridge``: the pair of equations solved for them, in gamma and z.
