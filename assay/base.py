@@ -95,10 +95,16 @@ def choice(name: str, value: Any, allowed: Collection[Any]) -> Any:
 
 
 def _inside(values: Any, interval: str) -> Any:
-    low, high = (float(bound) for bound in interval[1:-1].split(","))
+    low, high = _bounds(interval)
     above = values >= low if interval[0] == "[" else values > low
     below = values <= high if interval[-1] == "]" else values < high
     return above & below
+
+
+@functools.cache
+def _bounds(interval: str) -> tuple[float, float]:
+    low, high = interval[1:-1].split(",")
+    return float(low), float(high)
 
 
 def _brief(value: Any) -> str:

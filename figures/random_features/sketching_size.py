@@ -54,7 +54,8 @@ def _by_search(run: Any) -> Iterator[Any]:
     settings = [(round(n * np.exp(rng.uniform(-1.5, 1.5))), np.exp(rng.uniform(-1, 1.5)))
                 for _ in range(run.choose(quick=12, full=200))]  # fmt: skip
     p, snr = (np.array(values) for values in zip(*settings, strict=True))
-    found = np.array([best_by_search(n, size, ratio**-2) for size, ratio in zip(p.tolist(), snr, strict=True)])
+    grid = [dict(n_samples=n, n_features=int(size), noise_variance=float(ratio**-2)) for size, ratio in settings]
+    found = run.compute(best_by_search, run.grid(quick=grid)).values
     theory = [optimal_sketch(size / n, signal_power=1.0, noise_variance=ratio**-2)
               for size, ratio in zip(p, snr, strict=True)]  # fmt: skip
     fraction, risk = (np.array([getattr(best, name) for best in theory]) for name in ("fraction", "risk"))

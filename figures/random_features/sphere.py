@@ -62,14 +62,14 @@ def sphere(run: Any) -> Iterator[Any]:
         rivals=rivals,
         at=trials.at(ridge=ridges),
     )
-    widths = np.unique(np.geomspace(25, 1000, 250).round())
+    widths = np.unique(np.geomspace(25, 1000, 120).round())
     for activation in ("erf", "relu", "tanh"):
         line, wrong = _sphere_risk(activation, widths[:, None], dimension, degree_power, n_samples, ridges, noise)
         at = dict(activation=activation, n_features=widths[:, None], ridge=ridges)
         kernel = {"kernel limit": wrong["kernel limit"]}
         yield curve("theory", line.test_mse, at=at, rivals=kernel)
         tuned = _sphere_risk(activation, widths[:, None], dimension, degree_power, n_samples,
-                             np.geomspace(1e-4, 100, 200), noise)[0].test_mse.min(axis=1)  # fmt: skip
+                             np.geomspace(1e-4, 100, 100), noise)[0].test_mse.min(axis=1)  # fmt: skip
         yield curve("best-ridge", tuned, at=dict(activation=activation, n_features=widths))
 
 

@@ -12,8 +12,8 @@ def rf_eigenframework_symbolic() -> dict[str, Any]:
 
     All symbols are positive and named ``n, k, delta, gamma`` (samples, features, ridge, implicit constant), ``z, q``
     (sums of L and L^2), ``lambda`` (an eigenvalue), ``sigma2`` (noise), ``tau2`` (prior variance over eigenvalue),
-    ``M, c, rho`` (isotropic spectrum: modes, eigenvalue, target power), ``alpha, beta, s, x`` (power laws: exponents, slack,
-    n_features / n_samples). A pair ``name`` and ``name_published`` are two forms of one quantity.
+    ``M, c, rho`` (isotropic spectrum: modes, eigenvalue, target power), ``alpha, beta, s, x`` (power laws: exponents,
+    slack, n_features / n_samples). A pair ``name`` and ``name_published`` are two forms of one quantity.
 
     - ``kappa``, ``ridge``: the pair of equations solved for them, in gamma and z.
     - ``ridge_log_slope``: d log ridge / d log gamma by the chain rule; ``ridge_log_slope_factored``: D / ((k-z)(n-z)).
