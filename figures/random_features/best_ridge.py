@@ -38,34 +38,18 @@ PATH_WIDTHS = (50, 100, 400)
     figure=ridge_paths,
 )
 def best_ridge(run: Any) -> Iterator[Any]:
-    rng = np.random.default_rng(6)
-    closed, general, biased, samples, optimum, found, scans, at_kernel_ridge = ([] for _ in range(8))
+    tasks = run.grid(quick=dict(spectrum=range(5)), full=dict(spectrum=range(40)))
     ridges = np.geomspace(1e-3, 1e2, 9)
-    for _ in range(run.choose(quick=5, full=40)):
-        values = np.exp(rng.normal(0, 2, int(rng.integers(50, 600))))
-        n, signal, noise = int(rng.integers(10, 200)), 10.0 ** rng.uniform(-1, 1), 10.0 ** rng.uniform(-1, 1)
-        task = dict(eigenvalues=values, target_coefficients=np.sqrt(signal * values), n_samples=n, noise_variance=noise)
-        wide = rf_risk(n_features=np.inf, ridge=ridges, **task)
-        inflation = n / (n - wide.modes_squared)
-        general.append(wide.test_mse)
-        closed.append(signal * n * wide.kappa + inflation * (noise - signal * ridges))
-        biased.append(signal * n * wide.kappa + inflation * noise)
-        samples.append(n)
-        best, at_best = rf_optimal_ridge(n_features=np.inf, **task), noise / signal
-        optimum.append(best.ridge / at_best)
-        narrow = dict(n_features=int(rng.integers(n // 2, 2 * n)), **task)
-        found.append(rf_optimal_ridge(**narrow).test_mse)
-        scan = np.geomspace(1e-3 * at_best, 1e4 * at_best, 4001)
-        scans.append(rf_risk(ridge=scan, **narrow).test_mse.min())
-        at_kernel_ridge.append(rf_risk(ridge=at_best, **narrow).test_mse)
-    samples = np.array(samples)
-    yield agreement("matched-prior", general, closed, estimator="exact", precision=1e-11, reason="rounding",
-                    rivals={"signal term lost": biased}, at=dict(ridge=ridges))  # fmt: skip
-    yield agreement("best-ridge", optimum, 1.0, estimator="exact", precision=1e-4, rivals={"per sample": 1 / samples},
-                    reason="the error is flat at its minimum: its rounding moves the ridge by 4e-5")  # fmt: skip
-    yield bound("global-minimum", found, scans, rounding=1e-12, tightness=1e-6,
+    found = run.compute(matched_prior, tasks, ridges=ridges)
+    yield agreement("matched-prior", found.general, found.closed, estimator="exact", precision=1e-11, reason="rounding",
+                    rivals={"signal term lost": found.biased}, at=found.at(ridge=ridges))  # fmt: skip
+    yield agreement("best-ridge", found.optimum, 1.0, estimator="exact", allowance=found.flatness,
+                    precision=1e-4, reason="the error is flat at its minimum: its rounding, taken as 1e-15, moves the "
+                    "ridge by sqrt(2e-15 / curvature) in relative terms",
+                    rivals={"per sample": 1 / found.n_samples}, at=found.at())  # fmt: skip
+    yield bound("global-minimum", found.minimum, found.scan, rounding=1e-12, tightness=1e-6,
                 reason="at any width the numeric minimum lies below a scan of 4001 ridges, and as close as its step",
-                rivals={"best ridge of infinite width": at_kernel_ridge})  # fmt: skip
+                rivals={"best ridge of infinite width": found.at_kernel_ridge}, at=found.at())  # fmt: skip
     yield from _simulated_paths(run, "test-error", "test_mse")
     shown = np.geomspace(1e-3, 10, 100)
     for k in (*PATH_WIDTHS, np.inf):
@@ -73,6 +57,35 @@ def best_ridge(run: Any) -> Iterator[Any]:
         yield curve("theory", line, at=dict(n_features=k, ridge=shown))
         best = rf_optimal_ridge(n_samples=100, n_features=k, **TASK)
         yield curve("optimum", [best.test_mse], at=dict(n_features=k, ridge=[best.ridge]))
+
+
+def matched_prior(*, spectrum: int, ridges: np.ndarray) -> dict[str, Any]:
+    """Return general and closed-form errors of a random spectrum with a matched prior, and its best ridges."""
+    rng = np.random.default_rng(spectrum)
+    values = np.exp(rng.normal(0, 2, int(rng.integers(50, 600))))
+    n, signal, noise = int(rng.integers(10, 200)), 10.0 ** rng.uniform(-1, 1), 10.0 ** rng.uniform(-1, 1)
+    task: dict[str, Any] = dict(
+        eigenvalues=values, target_coefficients=np.sqrt(signal * values), n_samples=n, noise_variance=noise
+    )
+    wide = rf_risk(n_features=np.inf, ridge=ridges, **task)
+    inflation = n / (n - wide.modes_squared)
+    at_best = noise / signal
+    narrow = dict(n_features=int(rng.integers(n // 2, 2 * n)), **task)
+    scan = np.geomspace(1e-3 * at_best, 1e4 * at_best, 4001)
+    step = 0.1  # of log(ridge)
+    below, lowest, above = rf_risk(n_features=np.inf, ridge=at_best * np.exp([-step, 0.0, step]), **task).test_mse
+    curvature = (below - 2 * lowest + above) / (step**2 * lowest)
+    return dict(
+        n_samples=n,
+        general=wide.test_mse,
+        closed=signal * n * wide.kappa + inflation * (noise - signal * ridges),
+        biased=signal * n * wide.kappa + inflation * noise,
+        flatness=np.sqrt(2e-15 / curvature),
+        optimum=rf_optimal_ridge(n_features=np.inf, **task).ridge / at_best,
+        minimum=rf_optimal_ridge(**narrow).test_mse,
+        scan=rf_risk(ridge=scan, **narrow).test_mse.min(),
+        at_kernel_ridge=rf_risk(ridge=at_best, **narrow).test_mse,
+    )
 
 
 def _simulated_paths(run: Any, name: str, field: str) -> Iterator[Any]:
