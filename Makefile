@@ -40,7 +40,7 @@ audit: .venv/.locked  ## Run every claim at quick scale under 20 fresh seeds
 notebooks: .venv/.docs-locked  ## Execute the notebooks into build/notebooks
 	@mkdir -p build/notebooks
 	@for source in notebooks/*.py; do \
-	  $(BIN)/jupytext --quiet --to ipynb --execute --output build/notebooks/$$(basename $$source .py).ipynb $$source || exit 1; \
+	  $(BIN)/jupytext --quiet --to ipynb --run-path . --execute --output build/notebooks/$$(basename $$source .py).ipynb $$source || exit 1; \
 	  echo "build/notebooks/$$(basename $$source .py).ipynb"; \
 	done
 

@@ -40,8 +40,9 @@ def paper_checks(claims: Sequence[Claim], entries: Sequence[Record], not_judged:
         for claim in members:
             mine = [entry for entry in entries if entry["claim"] == claim.id]
             status = f"{claim.status}, {claim.evidence}"
-            for entry in mine:
-                cells = [claim.id, claim.statement, status, entry["check"], _outcome(entry), _ratio(entry),
+            for index, entry in enumerate(mine):
+                said = ["", ""] if index else [claim.statement, status]
+                cells = [claim.id, *said, entry["check"], _outcome(entry), _ratio(entry),
                          resolution(entry), _rejected(entry), figure_name(claim)]  # fmt: skip
                 lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
             if not mine:

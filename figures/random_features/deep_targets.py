@@ -69,9 +69,9 @@ def one_layer(point: Mapping[str, Any]) -> dict[str, Any]:
     "weights in closed form is a result of this project.",
     assumptions="Standard normal inputs and Gaussian weights; widths, samples and the target's own width large and in "
     "proportion.",
-    formula=r"""T = \frac{1}{d}\sum_i \frac{\omega_i^2\,\tau_i}{\omega_i + \mu_1},\quad
-        \dot{T} = s_L\,\frac{dT/d\mu_1}{ds_L/d\mu_1}
-        E_{\mathrm{test}} = \frac{\rho + \sigma^2 - T + \dot{T}}{1 - q/n}""".replace(",\\quad\n        ", r",\quad "),
+    formula=r"""E_{\mathrm{test}} = \frac{\rho + \sigma^2 - T + \dot{T}}{1 - q/n}
+        T = \frac{1}{d}\sum_i \frac{\omega_i^2\,\tau_i}{\omega_i + \mu_1}
+        \dot{T} = s_L\,\frac{dT/d\mu_1}{ds_L/d\mu_1}""",
     normalisations=f"{SETTING} It has linear power tau and variance rho; omega are the input eigenvalues, mu_1 and s_L "
     "the shifts of the input and of the last layer, q its squared degrees of freedom. The ridge is added to the "
     "unnormalised Gram matrix, and the test error includes the label noise.",
@@ -145,9 +145,9 @@ def _ridge_rivals(points: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]
     "same covariance; the paper gives this for given weights, its average over them is a result of this project.",
     assumptions="Standard normal inputs and Gaussian weights; labels are the signs of the readout of a random hidden "
     "layer of signs; widths and samples large and in proportion.",
-    formula=r"""V = D_L/\hat{V},\quad Q = \frac{\hat{M}^2\,(T + \dot{T}) + \hat{Q}\,q}{\hat{V}^2},\quad
-        M = \hat{M}\,T/\hat{V},\quad s_L = k_L\,\delta/\hat{V}
-        P(\mathrm{error}) = \frac{1}{\pi}\arccos\frac{M}{\sqrt{\rho\,Q}}""".replace(",\\quad\n        ", r",\quad "),
+    formula=r"""P(\mathrm{error}) = \frac{1}{\pi}\arccos\frac{M}{\sqrt{\rho\,Q}},\quad M = \hat{M}\,T/\hat{V}
+        Q = \frac{\hat{M}^2\,(T + \dot{T}) + \hat{Q}\,q}{\hat{V}^2}
+        V = D_L/\hat{V},\quad s_L = k_L\,\delta/\hat{V}""",
     normalisations=f"{SETTING} The fit minimises the sum of logistic losses plus delta/2 times the squared norm. "
     "Letters with a hat are n times Gaussian averages over predictor and label, the others as in claim 16.",
     figure=logistic_curves,
