@@ -9,11 +9,19 @@ import numpy as np
 
 from assay import agreement, bound, claim, curve, figure, structure
 from figures.random_features import width_drawings
-from figures.random_features._ridge_path import ALLOWANCE, PRECISION, REASON, RIDGES, TASK, simulate_ridge_path
+from figures.random_features._ridge_path import (
+    ALLOWANCE,
+    PRECISION,
+    REASON,
+    RIDGES,
+    TASK,
+    simulate_ridge_path,
+    simulate_sizes,
+)
 from figures.random_features._rivals import wrong_test_errors
 from figures.random_features.papers import MORE_IS_BETTER
 from figures.random_features.width import SETTING
-from simulations.random_features import simulate_gaussian_rf, simulate_rf_ensemble
+from simulations.random_features import simulate_rf_ensemble
 from theory.random_features import power_law_task, rf_ensemble_risk, rf_optimal_ridge, rf_risk
 
 ridge_paths = figure("random_features.best-ridge", width_drawings.draw_ridge_paths)
@@ -116,16 +124,7 @@ def _simulated_paths(run: Any, name: str, field: str) -> Iterator[Any]:
     figure=ridge_paths,
 )
 def cross_validation(run: Any) -> Iterator[Any]:
-    ridges = np.array([0.01, 0.1])
-    grid = run.grid(
-        quick=[dict(n_samples=120, n_features=k) for k in (80, 120, 240)],
-        full=[dict(n_samples=n, n_features=k) for n in (150, 300) for k in (2 * n // 3, n, 2 * n)]
-        + [dict(n_samples=600, n_features=400)],
-    )
-    n, k = (grid.column(name)[:, np.newaxis] for name in ("n_samples", "n_features"))
-    counts = [run.choose(quick=128, full=128 if size == 600 else 256) for size in n.ravel()]
-    trials = run.sample(simulate_gaussian_rf, grid, ridges=ridges, n_trials=counts, **TASK)
-    theory = rf_risk(n_samples=n, n_features=k, ridge=ridges, **TASK)
+    trials, theory, n, _, ridges = simulate_sizes(run)
     yield agreement(
         "gcv",
         trials.gcv,

@@ -9,6 +9,7 @@ import numpy as np
 
 from assay import agreement, claim, curve, exponent, figure, structure
 from figures.random_features import drawings
+from figures.random_features._ridge_path import TASK, simulate_sizes
 from figures.random_features._rivals import wrong_test_errors
 from figures.random_features.papers import MORE_IS_BETTER
 from simulations.random_features import simulate_gaussian_rf, simulate_gaussian_rf_modes
@@ -79,18 +80,7 @@ def _pair_residual(eigenvalues: np.ndarray, n: float, k: float, ridge: float, ga
     figure=gaussian,
 )
 def errors(run: Any) -> Iterator[Any]:
-    eigenvalues, target = power_law_task(1000, 1.5, 1.5)
-    task: dict[str, Any] = dict(eigenvalues=eigenvalues, target_coefficients=target, noise_variance=0.2)
-    ridges = np.array([0.01, 0.1])
-    grid = run.grid(
-        quick=[dict(n_samples=120, n_features=k) for k in (80, 120, 240)],
-        full=[dict(n_samples=n, n_features=k) for n in (150, 300) for k in (2 * n // 3, n, 2 * n)]
-        + [dict(n_samples=600, n_features=400)],
-    )
-    n, k = (grid.column(name)[:, np.newaxis] for name in ("n_samples", "n_features"))
-    counts = [run.choose(quick=128, full=128 if size == 600 else 256) for size in n.ravel()]
-    trials = run.sample(simulate_gaussian_rf, grid, ridges=ridges, n_trials=counts, **task)
-    theory = rf_risk(n_samples=n, n_features=k, ridge=ridges, **task)
+    trials, theory, n, k, ridges = simulate_sizes(run)
     at = trials.at(ridge=ridges)
     precision = np.broadcast_to(run.choose(quick=0.01, full=1 / n), n.shape)
     yield agreement(
@@ -100,7 +90,7 @@ def errors(run: Any) -> Iterator[Any]:
         allowance=2 / n,
         precision=precision,
         reason="correction of order 1/n, measured at most 1.2/n",
-        rivals=wrong_test_errors(theory, n_samples=n, n_features=k, **task),
+        rivals=wrong_test_errors(theory, n_samples=n, n_features=k, **TASK),
         at=at,
     )
     yield agreement(
@@ -113,23 +103,23 @@ def errors(run: Any) -> Iterator[Any]:
         rivals={"gamma for kappa": (theory.ridge / (n * theory.gamma)) ** 2 * theory.test_mse},
         at=at,
     )
-    published = _published_test_error(theory, n_samples=n, n_features=k, **task)
+    published = _published_test_error(theory, n_samples=n, n_features=k, **TASK)
     yield structure(
         "published-form",
         theory.test_mse / published - 1,
         precision=1e-11,
         reason="the published form is the same function; it loses a few digits to cancellation",
         controls={
-            "one mode less": _published_test_error(theory, n_samples=n - 1, n_features=k, **task) / published - 1
+            "one mode less": _published_test_error(theory, n_samples=n - 1, n_features=k, **TASK) / published - 1
         },
         at=at,
     )
     if run.scale != "quick":
-        yield _extrapolated(run, task)
+        yield _extrapolated(run)
         yield _rate(run)
     shown = run.choose(quick=120, full=300)
     widths = np.unique(np.geomspace(shown / 3, 4 * shown, 80).round())[:, np.newaxis]
-    line = rf_risk(n_samples=shown, n_features=widths, ridge=ridges, **task)
+    line = rf_risk(n_samples=shown, n_features=widths, ridge=ridges, **TASK)
     at = dict(n_samples=shown, n_features=widths, ridge=ridges)
     yield curve("test-theory", line.test_mse, at=at)
     yield curve("training-theory", line.train_mse, at=at)
@@ -145,13 +135,13 @@ def _published_test_error(theory: Any, *, eigenvalues: np.ndarray, target_coeffi
     return (bias + noise_variance) / (1 - (q * (k - 2 * z) + z**2) / (n * (k - q)))
 
 
-def _extrapolated(run: Any, task: dict[str, Any]) -> Any:
+def _extrapolated(run: Any) -> Any:
     """The relative error at n and 2n, extrapolated to n = infinity by its predicted rate 1/n."""
     ridge = np.array([0.1])
     grid = run.grid(full=[dict(n_samples=n, n_features=2 * n // 3) for n in (300, 600)])
-    trials = run.sample(simulate_gaussian_rf, grid, ridges=ridge, n_trials=256, **task)
+    trials = run.sample(simulate_gaussian_rf, grid, ridges=ridge, n_trials=256, **TASK)
     n = grid.column("n_samples")
-    theory = rf_risk(n_samples=n, n_features=grid.column("n_features"), ridge=ridge, **task).test_mse
+    theory = rf_risk(n_samples=n, n_features=grid.column("n_features"), ridge=ridge, **TASK).test_mse
     small, large = (trials.test_mse[:, index, 0] / theory[index] for index in (0, 1))
     return agreement(
         "test-error-extrapolated",
