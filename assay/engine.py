@@ -15,6 +15,7 @@ import numpy as np
 
 from assay.store import Arrays
 
+_limits: list[Any] = []
 LITTLE = 2.0  # seconds of work left that are not worth a pool of workers
 
 
@@ -51,6 +52,9 @@ class Engine:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        while _limits:  # whoever called in their own process gets their threads back
+            _limits.pop().restore_original_limits()
+        _one_thread.cache_clear()
         if self._client is not None:
             self._client.close()
         elif self.workers > 1 and exception[0] is not None:
@@ -133,7 +137,7 @@ def _one_thread(module: str) -> None:
     """Keep BLAS single-threaded from now on: the bench is parallel over tasks. A module may bring a BLAS of its own."""
     from threadpoolctl import threadpool_limits
 
-    threadpool_limits(limits=1)
+    _limits.append(threadpool_limits(limits=1))
 
 
 def load_blas() -> None:

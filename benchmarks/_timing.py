@@ -6,12 +6,17 @@ import time
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 __all__ = ["dgemm_rate", "interleaved", "print_ratios"]
 
 
 def interleaved(candidates: Mapping[str, Callable[[], object]], *, n_rounds: int = 8) -> dict[str, np.ndarray]:
-    """Call every candidate once per round; return the seconds of each by name, (n_rounds,), after a warm-up round."""
+    """Call every candidate once per round; return the seconds of each by name, (n_rounds,), after a warm-up round.
+
+    BLAS has one thread, as in every run of the bench: two threads make small matrices slower, not faster.
+    """
+    threadpool_limits(limits=1)
     seconds = {name: np.empty(n_rounds + 1) for name in candidates}
     for round_ in range(n_rounds + 1):
         for name, candidate in candidates.items():
@@ -38,6 +43,7 @@ def print_ratios(title: str, seconds: Mapping[str, np.ndarray], *, reference: st
 
 def dgemm_rate(size: int = 1000, *, seconds: float = 0.2) -> float:
     """Return the double-precision flops per second of a matrix product here and now, the best within ``seconds``."""
+    threadpool_limits(limits=1)
     left, right = np.ones((size, size)), np.ones((size, size))
     best, end = np.inf, time.perf_counter() + seconds
     left @ right

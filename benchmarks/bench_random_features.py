@@ -1,6 +1,6 @@
 """Speed of random-feature predictors and simulators against plain NumPy and against the machine.
 
-Run: OPENBLAS_NUM_THREADS=1 python -m benchmarks.bench_random_features
+Run: python -m benchmarks.bench_random_features
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_info
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -31,6 +32,8 @@ def test_judge_accepts_the_right_formula_and_reuses_the_store(tmp_path):
     import assay
     from theory.random_features import rf_risk
 
+    threads = {pool["num_threads"] for pool in threadpool_info()}
+
     def right(eigenvalues, target_coefficients, n_samples, n_features, ridge, noise_variance):
         sizes = dict(n_samples=n_samples, n_features=n_features, ridge=ridge, noise_variance=noise_variance)
         return rf_risk(eigenvalues, target_coefficients, **sizes).test_mse
@@ -40,6 +43,7 @@ def test_judge_accepts_the_right_formula_and_reuses_the_store(tmp_path):
     files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npz")}
     assert not assay.judge("random_features.2", predicted=lambda: 1.0, output=tmp_path).passed
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npz")} == files
+    assert {pool["num_threads"] for pool in threadpool_info()} == threads, "the caller's BLAS threads are restored"
     frame = assay.table("random_features.2", output=tmp_path)
     assert {"check", "n_samples", "n_features", "ridge", "predicted", "kernel limit", "simulated"} <= set(frame)
 
