@@ -58,8 +58,9 @@ def caption(entries: Sequence[Record]) -> str:
     for entry in entries:
         rejected = [rival["name"] for rival in entry["rivals"] if rival["rejected"]]
         against = f"; rejects {', '.join(rejected)}" if rejected else ""
-        lines.append(f"{entry['claim']} {entry['check']}: {entry['outcome']} within {entry['tolerance']:.2g}"
-                     f" ({entry['unit']}), resolution {resolution(entry)}{against}")  # fmt: skip
+        band = "beyond" if entry["kind"] == "separation" else "within"
+        judged = f"{entry['outcome']} {band} {entry['tolerance']:.2g} ({entry['unit']})"
+        lines.append(f"{entry['claim']} {entry['check']}: {judged}, resolution {resolution(entry)}{against}")
     return "\n".join(lines)
 
 
