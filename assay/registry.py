@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
@@ -186,7 +187,7 @@ def select(targets: Sequence[str]) -> list[Claim]:
 def family_digest(members: Sequence[Claim]) -> str:
     """Return a digest of the code that the claims of a family rest on."""
     files = sorted({str(sys.modules[one.check.__module__].__file__) for one in members})
-    return "".join(closure_digest(file)[:12] for file in files)[:24]
+    return hashlib.sha256("".join(map(closure_digest, files)).encode()).hexdigest()[:16]
 
 
 def home(module: str) -> Path:

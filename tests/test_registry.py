@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from assay import Paper, agreement, certificate, claim, figure, separation
-from assay.registry import REGISTRY, discover, select
+from assay.registry import REGISTRY, discover, family_digest, select
 from assay.verdict import Check
 
 PAPER = Paper(
@@ -99,6 +99,14 @@ def test_refuted_needs_a_certificate_or_separation_that_passes():
 def test_unknown_target_names_the_nearest():
     with pytest.raises(ValueError, match=r"did you mean random_features\.1"):
         select(["random_feature.1"])
+
+
+def test_the_digest_of_a_family_covers_each_of_its_modules():
+    members = select(["random_features"])
+    files = {one.check.__module__ for one in members}
+    one_of_each = {name: next(one for one in members if one.check.__module__ == name) for name in sorted(files)}
+    digests = {family_digest([one for name, one in one_of_each.items() if name != left_out]) for left_out in files}
+    assert len(digests | {family_digest(members)}) == len(files) + 1
 
 
 def test_a_family_and_a_claim_are_targets():
