@@ -12,8 +12,6 @@ import numpy as np
 from assay.base import choice, require
 from assay.evidence import Decision, Deviations, Instances, Intervals, Sample, smallest_rejected_scale
 
-KINDS = ("agreement", "separation", "bound", "exponent", "distribution", "structure", "certificate")
-
 
 @dataclass(frozen=True)
 class Rejection:
