@@ -17,7 +17,7 @@ from assay.base import closure_digest
 from assay.registry import Claim
 from assay.store import write_atomically
 from assay.suite import Record, figure_name, where
-from assay.verdict import Verdict
+from assay.verdict import Verdict, show_resolution
 
 STYLE = Path(__file__).parent / "assets" / "assay.mplstyle"
 
@@ -65,11 +65,8 @@ def caption(entries: Sequence[Record]) -> str:
 
 
 def resolution(entry: Record) -> str:
-    """Return the resolution of a check with two digits, a percentage where it is relative."""
-    value = entry["resolution"]
-    if value is None:
-        return "-"
-    return f"{100 * value:.2g} %" if entry["resolution_unit"] == "relative" else f"{value:.2g}"
+    """Return the resolution of an entry of verdicts.json as the verdict itself shows it."""
+    return show_resolution(entry["resolution"], entry["resolution_unit"] == "relative")
 
 
 def default_figure(verdicts: Sequence[Verdict]) -> Any:

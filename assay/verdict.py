@@ -57,9 +57,7 @@ class Verdict:
 
     def show_resolution(self) -> str:
         """Return the resolution with two digits: a percentage where it is relative."""
-        if self.resolution is None:
-            return "-"
-        return f"{100 * self.resolution:.2g} %" if self.resolution_is_relative else f"{self.resolution:.2g}"
+        return show_resolution(self.resolution, self.resolution_is_relative)
 
     def plot(self) -> Any:
         """Return a matplotlib figure: predicted against simulated, with the tolerance band."""
@@ -194,6 +192,13 @@ class Check:
             cdf = self.prediction  # a prediction scaled by s has the distribution function F(x / s)
             return smallest_rejected_scale(lambda s: evidence.decide(lambda x: cdf(x / s)).outcome == "disagrees")
         return smallest_rejected_scale(lambda s: evidence.decide(self.prediction * s).outcome == "disagrees")
+
+
+def show_resolution(value: float | None, relative: bool) -> str:
+    """Return a resolution with two digits: a percentage where it is relative, a dash where there is none."""
+    if value is None:
+        return "-"
+    return f"{100 * value:.2g} %" if relative else f"{value:.2g}"
 
 
 def plain(value: Any) -> Any:

@@ -21,6 +21,7 @@ from figures.random_features._ridge_path import (
     simulate_ridge_path,
 )
 from figures.random_features._rivals import wrong_test_errors
+from figures.random_features.eigenframework import SETTING as FRAMEWORK
 from figures.random_features.papers import MORE_IS_BETTER
 from simulations.random_features import simulate_gaussian_rf
 from theory.random_features import rf_optimal_ridge, rf_risk
@@ -28,10 +29,7 @@ from theory.random_features import rf_optimal_ridge, rf_risk
 double_descent = figure("random_features.double-descent", width_drawings.draw_double_descent)
 maps = figure("random_features.more-is-better", width_drawings.draw_maps)
 
-SETTING = (
-    "n samples, k random features, ridge delta added to the Gram matrix of features divided by sqrt(k) (not by n); "
-    "the test error includes the label noise; L = lambda / (lambda + gamma), z = sum L, q = sum L^2."
-)
+SETTING = f"{FRAMEWORK} L = lambda / (lambda + gamma), z = sum L, q = sum L^2."
 
 
 @claim(

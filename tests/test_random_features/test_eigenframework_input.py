@@ -1,14 +1,11 @@
 """Bad input of the eigenframework is named."""
 
 import math
-from dataclasses import fields
 
 import pytest
-from numpy.testing import assert_allclose
 
 from theory.random_features import (
     mode_learnabilities,
-    power_law_task,
     rf_ensemble_risk,
     rf_infinite_data_risk,
     rf_optimal_ridge,
@@ -17,16 +14,6 @@ from theory.random_features import (
 )
 
 INF = math.inf
-TASK = power_law_task(2000, 1.5, 1.5)
-
-
-def assert_same(first, second, rtol, names=None):
-    for name in names or [field.name for field in fields(first)]:
-        assert_allclose(getattr(first, name), getattr(second, name), rtol=rtol, err_msg=name)
-
-
-# Bad input ----------------------------------------------------------------------------------------------------------
-
 GOOD = dict(eigenvalues=[2.0, 1.0, 0.5], target_coefficients=[1.0, 1.0, 1.0], n_samples=2.0, n_features=2.0)
 
 
