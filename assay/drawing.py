@@ -84,8 +84,10 @@ def _panels(checks: Mapping[str, Mapping[str, np.ndarray]]) -> Any:
             order = np.argsort(predicted, kind="stable")
             if not predicted.any():  # deviations from zero
                 axis.plot(np.arange(1, len(simulated) + 1), np.maximum(simulated, 1e-18), "o", label="deviation")
-                axis.axhline(float(np.max(rows["tolerance"])), color="0.4", linestyle="--", label="tolerance")
+                tolerance = float(np.max(rows["tolerance"]))
+                axis.axhline(tolerance, color="0.4", linestyle="--", label="tolerance")
                 axis.set(yscale="log", xlabel="point", ylabel="deviation", title=name)
+                axis.set_ylim(top=1e3 * tolerance)  # room for the legend above the line
             else:
                 band = np.asarray(rows["tolerance"])
                 axis.fill_between(predicted[order], (predicted - band)[order], (predicted + band)[order], color="0.9",
