@@ -1,6 +1,6 @@
 """Simulators of random features, deep random features and sketched least squares."""
 
-from simulations.random_features._memory import keep_freed_memory
+from simulations._memory import keep_freed_memory
 from simulations.random_features._ridge_path import RFTrials
 from simulations.random_features.deep import (
     LogisticTrials,

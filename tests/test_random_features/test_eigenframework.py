@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from theory._spectrum import compress, fixed_point, read_spectrum, spectral_sums
 from theory.random_features import (
     mode_learnabilities,
     power_law_task,
@@ -17,7 +18,6 @@ from theory.random_features import (
     rf_risk,
     rf_risk_at_gamma,
 )
-from theory.random_features._spectrum import compress, fixed_point, read_spectrum, spectral_sums
 
 INF = math.inf
 TASK = power_law_task(2000, 1.5, 1.5)

@@ -25,7 +25,7 @@ import numpy as np
 from numba import njit
 
 from assay.base import array, number, require
-from theory.random_features._spectrum import (
+from theory._spectrum import (
     Spectrum,
     fixed_point,
     for_evaluations,

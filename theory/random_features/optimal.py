@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from assay.base import number, require
-from theory.random_features._spectrum import Spectrum, fixed_point, for_evaluations, read_spectrum
+from theory._spectrum import Spectrum, fixed_point, for_evaluations, read_spectrum
 from theory.random_features.eigenframework import RFRisk, evaluate_points, rf_risk
 
 __all__ = ["rf_optimal_ridge"]

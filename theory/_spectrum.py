@@ -1,4 +1,4 @@
-"""Spectral sums and the one-dimensional fixed point of the random-feature eigenframework."""
+"""Spectral sums and the one-dimensional fixed point of the eigenframework, shared by several families."""
 
 from __future__ import annotations
 
