@@ -142,10 +142,10 @@ def _read(path: Path) -> tuple[str, tuple[Path, ...]]:
     imports: set[Path | None] = {None}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            imports.update(_locate(alias.name) for alias in node.names)
+            imports.update(project_file(alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             package = _absolute(path, node)
-            imports.update(_locate(f"{package}.{alias.name}") or _locate(package) for alias in node.names)
+            imports.update(project_file(f"{package}.{alias.name}") or project_file(package) for alias in node.names)
         elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):
             node.body = node.body[1:]
     found = tuple(sorted(file for file in imports if file not in (path, None)))
@@ -172,7 +172,7 @@ def _module_name(path: Path) -> str:
 
 
 @functools.cache
-def _locate(module: str) -> Path | None:
+def project_file(module: str) -> Path | None:
     """Return the file of a project module, or None for any other name. The packages above it only re-export."""
     top, *rest = module.split(".")
     if not top or top == "assay" or top in sys.stdlib_module_names:

@@ -8,12 +8,13 @@ import inspect
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
 
-from assay.base import choice, closure_digest, integer
+from assay.base import choice, closure_digest, integer, project_file
 from assay.engine import Engine, Task
 from assay.registry import home
 from assay.store import Arrays, Store
@@ -118,11 +119,11 @@ class Run:
         fingerprint = _Fingerprint(simulator, arguments)
         plan = []
         for point, count in zip(grid, counts, strict=True):
-            digest = fingerprint.of(point)
+            digest, code = fingerprint.of(point), fingerprint.code(point)
             seed = int(digest[:32], 16)  # of the arguments alone: edited code draws the same numbers
             for first in range(0, count, block):
                 size = min(block, count - first)
-                key = _hash(fingerprint.code, digest, self.seed, first, size)
+                key = _hash(code, digest, self.seed, first, size)
                 plan.append(Task(fingerprint.name, {**arguments, **point}, key, (self.seed, seed, first), size,
                                  fingerprint.path))  # fmt: skip
         done = iter(self._gather(plan, prefer))
@@ -138,7 +139,7 @@ class Run:
         """Call a deterministic function at every point of a grid, with the point and ``arguments`` as its keywords."""
         fingerprint = _Fingerprint(function, arguments)
         plan = [
-            Task(fingerprint.name, {**arguments, **point}, _hash(fingerprint.code, fingerprint.of(point)),
+            Task(fingerprint.name, {**arguments, **point}, _hash(fingerprint.code(point), fingerprint.of(point)),
                  path=fingerprint.path)
             for point in grid
         ]  # fmt: skip
@@ -158,7 +159,7 @@ class Run:
 
 
 class _Fingerprint:
-    """The name of a function, the digest of its code, and of its arguments by name: whoever asks, the same key."""
+    """The name of a function, the digests of its arguments by name, and of all the code: whoever asks, the same key."""
 
     def __init__(self, function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
         module, qualified = function.__module__, function.__qualname__
@@ -167,13 +168,29 @@ class _Fingerprint:
                 f"{qualified} cannot be sent to workers by name: expected a function at a module's top level"
             )
         self.name = f"{module}:{qualified}"
-        self.code = _hash(self.name, closure_digest(inspect.getfile(function)), *_versions())
+        self._code = (self.name, closure_digest(inspect.getfile(function)), *_versions())
+        self._carried = _carried(arguments)
         self.path = (str(home(module)),)
         self._fixed = {name: joblib.hash(plain(value)) for name, value in arguments.items()}
 
     def of(self, point: Mapping[str, Any]) -> str:
         hashes = self._fixed | {name: joblib.hash(value) for name, value in point.items()}
         return _hash(self.name, *sorted(hashes.items()))
+
+    def code(self, point: Mapping[str, Any]) -> str:
+        """Return the digest of the function's code, and of the code that its arguments carry."""
+        return _hash(*self._code, *sorted(map(closure_digest, self._carried | _carried(point))))
+
+
+def _carried(value: Any) -> set[Path]:
+    """Return the project files that define the functions and objects within an argument."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return set().union(*map(_carried, value))
+    definition = value if inspect.isroutine(value) or inspect.isclass(value) else type(value)
+    file = project_file(definition.__module__ or "")
+    return {file} if file else set()
 
 
 @functools.cache

@@ -70,10 +70,10 @@ def test_partial_run_keeps_the_other_verdicts(bench):
 
 
 def test_editing_claims_or_docstrings_recomputes_nothing_but_code_does(bench, monkeypatch):
-    from assay.base import _locate, _read, closure_digest
+    from assay.base import _read, closure_digest, project_file
 
     def digest() -> str:
-        for cached in (closure_digest, _read, _locate):
+        for cached in (closure_digest, _read, project_file):
             cached.cache_clear()
         return closure_digest(bench.folder / "caller.py")
 
@@ -86,6 +86,23 @@ def test_editing_claims_or_docstrings_recomputes_nothing_but_code_does(bench, mo
     assert digest() == first
     callee.write_text("def f(x):\n    return 3 * x\n")
     assert digest() != first
+
+
+def test_editing_the_code_of_an_argument_recomputes_but_draws_the_same_numbers(bench):
+    shape = bench.folder / "shape.py"
+    shape.write_text("class Shape:\n    def __call__(self, x):\n        return x\n")
+    toy = bench.folder / "toy.py"
+    text = toy.read_text().replace("import numpy as np", "import numpy as np\nfrom shape import Shape", 1)
+    text = text.replace("*, mean, n_trials, seed", "*, mean, n_trials, seed, shape")
+    toy.write_text(text.replace("block=32, ", "block=32, shape=Shape(), "))
+    bench.run("run", "toy.py", "--no-figures")
+    before = bench.results()
+    bench.run("run", "toy.py", "--no-figures")
+    assert len(bench.log) == 12
+    shape.write_text("class Shape:\n    def __call__(self, x):\n        return 1.0 * x\n")
+    bench.run("run", "toy.py", "--no-figures")
+    assert len(bench.log) == 24
+    assert bench.results() == before
 
 
 def test_report_replays_and_simulates_nothing(bench):
