@@ -90,7 +90,7 @@ def _skewness(block: np.ndarray) -> np.ndarray:
     centred = block - block.mean(axis=0)
     spread = np.sqrt((centred**2).mean(axis=0))
     real = spread > ROUNDING * np.abs(block).max(axis=0)
-    return np.where(real, (centred**3).mean(axis=0) / np.where(real, spread, 1.0) ** 3, 0.0)
+    return np.where(real, (centred * centred * centred).mean(axis=0) / np.where(real, spread, 1.0) ** 3, 0.0)
 
 
 def _order_limit(block: np.ndarray, level: float) -> np.ndarray:

@@ -86,8 +86,10 @@ def _crossings(rng: np.random.Generator, delta: np.ndarray, c: np.ndarray, q: np
     faster = _roots(values, delta, c, q)[0] < 1 - delta * values
     wrong = {"crossing": crossover, "crossing_at_lower": lower, "crossing_at_upper": upper}
     shares = {name: float(((values < place) != faster)[kept].mean()) for name, place in wrong.items()}
-    misplaced = (lower > crossover * (1 + EDGE)) | (crossover > upper * (1 + EDGE))
-    return shares | dict(misplaced=float(misplaced.mean()))
+    for name, place in (("misplaced", crossover), ("misplaced_sign", (1 + c) / delta)):
+        outside = (lower > place * (1 + EDGE)) | (place > upper * (1 + EDGE))
+        shares[name] = float(outside.mean())
+    return shares
 
 
 def _windows(rng: np.random.Generator, schemes: list[MomentumScheme], lower: np.ndarray, upper: np.ndarray,

@@ -70,13 +70,15 @@ def ordering_instances(*, batch: int, n_instances: int) -> dict[str, np.ndarray]
         same_pace = sgd_scheme(scheme.effective_learning_rate)
         stable = stability_trace(values, same_pace, **law) < 1
         accelerated = _curves(values, scheme, burn_in, law)
-        traces = [stability_trace(values, one, **law) for one in (scheme, plain)]
-        constants = [tail_average_constant(values, one, noise_variance=1.0, **law) for one in (scheme, plain)]
+        traces, constants = (
+            [function(values, one, **arguments, **law) for one in (scheme, slow, plain)]
+            for function, arguments in ((stability_trace, {}), (tail_average_constant, dict(noise_variance=1.0)))
+        )
         rows.append((_shortfall(accelerated, reference), _shortfall(_curves(values, slow, burn_in, law), reference),
                      _shortfall(accelerated, _curves(values, same_pace, burn_in, law)) if stable else 0.0,
-                     max(0.0, 1 - traces[0] / traces[1],
-                         1 - constants[0] / constants[1])))  # fmt: skip
-    names = ("longer_step", "half_step", "effective_step", "closed_forms")
+                     *(max(0.0, 1 - traces[i] / traces[2], 1 - constants[i] / constants[2])
+                       for i in (0, 1))))  # fmt: skip
+    names = ("longer_step", "half_step", "effective_step", "closed_forms", "closed_half_step")
     return dict(zip(names, np.array(rows).T, strict=True))
 
 

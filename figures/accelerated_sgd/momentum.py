@@ -48,8 +48,8 @@ RUN: dict[str, int] = dict(burn_in=500, n_average=500)
     "window: q >= delta; common start v_0 = w_0. Total bias: Gaussian features, lambda_i = i^-2, d = 60, delta = 0.1, "
     "c = 0.985, q = 0.106, s = N = 500.",
     formula=r"A = [[0,\ 1-\delta\lambda],\ [-c,\ 1+c-q\lambda]],\quad "
-    r"\lambda_\pm:\;\; \lambda_- = \frac{(1-c)^2}{g^2},\;\; \lambda_+ = \frac{g^2}{q^2},\;\; "
-    r"g = \sqrt{q-c\delta} + \sqrt{c(q-\delta)}"
+    r"\lambda_- = \frac{(1-c)^2}{r^2},\;\; \lambda_+ = \frac{r^2}{q^2},\;\; "
+    r"r = \sqrt{q-c\delta} + \sqrt{c(q-\delta)}"
     "\n"
     r"\rho(A) < 1-\delta\lambda \;\Leftrightarrow\; \lambda < \hat\lambda = \frac{1-c}{\delta},\quad "
     r"\lambda_-\leq\hat\lambda\leq\lambda_+"
@@ -88,7 +88,7 @@ def _decisions(run: Any) -> Iterator[Any]:
         "order-of-cut-offs",
         shares.misplaced,
         **never,
-        controls={"crossover at lambda-, crossings misplaced": shares.crossing_at_lower},
+        rivals={"(1 + c) / delta between them": shares.misplaced_sign},
     )
     yield structure("window", shares.window, **never, rivals={"window of heavy ball": shares.window_of_heavy_ball})
     yield structure(

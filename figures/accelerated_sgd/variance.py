@@ -213,7 +213,7 @@ def variance(run: Any) -> Iterator[Any]:
                             "than SGD with the effective step": order.effective_step})  # fmt: skip
     yield structure("closed-forms-in-order", order.closed_forms, precision=1e-12, at=instances,
                     reason="rounding; stability trace and constant of long averages",
-                    rivals={"for gamma = delta/2 too": order.half_step})  # fmt: skip
+                    rivals={"for gamma = delta/2 too": order.closed_half_step})  # fmt: skip
     yield from _rate(run.compute(rate_instances, batches, n_instances=200))
     yield _simulated(run)
 

@@ -141,12 +141,12 @@ def test_lower_bound_holds_within_two_orders_of_magnitude():
     assert 4.7 < min(ratios) < 10.0
 
 
-@pytest.mark.parametrize(("accelerated", "least", "most"), [(False, 0.08, 0.5), (True, 0.015, 0.51)])
+@pytest.mark.parametrize(("accelerated", "least", "most"), [(False, 0.073, 0.5), (True, 0.0099, 0.645)])
 def test_variance_rate_has_the_right_order(accelerated, least, most):
-    """In units of max 1 / (1 - x_i) < 2, at most 1/2 for SGD (proved); other ends as measured on 4000 instances."""
+    """The constants of the docstring; 1/2 for SGD is proved, the others come from scans of single modes."""
     rng = np.random.default_rng(3)
-    ratios, factors = [], []
-    while len(ratios) < 300:
+    from_above, from_below = [], []
+    while len(from_above) < 300:
         values = random_spectrum(rng, 60)
         delta = 10.0 ** rng.uniform(-2.0, 0.0) / values.sum()
         gamma = delta * 10.0 ** rng.uniform(0.0, 1.5) if accelerated else delta
@@ -156,16 +156,17 @@ def test_variance_rate_has_the_right_order(accelerated, least, most):
             scheme = asgd_scheme(alpha=1 / (1 + beta), beta=beta, gamma=gamma, delta=delta)
         trace = stability_trace(values, scheme)
         s, n = int(rng.integers(0, 200)), int(rng.integers(1, 600))
-        if trace >= 0.99 or n * (1 - scheme.momentum) < 2:
+        if trace >= 0.99 or n * (1 - scheme.momentum) < 4:
             continue
         rate = asgd_variance_rate(values, gamma=gamma, burn_in=s, n_average=n, noise_variance=1.7, stability=trace)
         zero = np.zeros(len(values))
         exact = tail_average_risk_curve(values, zero, scheme, burn_in=s, n_average=n, noise_variance=1.7)[-1]
-        ratios.append(exact / rate)
-        factors.append(1 / (1 - (values**2 * mode_stationary_variance(values, scheme).lookahead).max()))
-    assert max(factors) < 2
-    assert (np.array(ratios) / factors).max() <= most
-    assert min(ratios) > least
+        factor = 1 / (1 - (values**2 * mode_stationary_variance(values, scheme).lookahead).max())
+        assert factor < 2
+        from_above.append(exact / (factor * rate))
+        from_below.append(exact / (rate * (1 - trace)))
+    assert max(from_above) <= most
+    assert min(from_below) >= least
 
 
 def test_variance_rate_by_hand():
