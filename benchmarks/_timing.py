@@ -45,9 +45,10 @@ def dgemm_rate(size: int = 1000, *, seconds: float = 0.2) -> float:
     """Return the double-precision flops per second of a matrix product here and now, the best within ``seconds``."""
     threadpool_limits(limits=1)
     left, right = np.ones((size, size)), np.ones((size, size))
-    best, end = np.inf, time.perf_counter() + seconds
     left @ right
-    while time.perf_counter() < end:
+    best, start = np.inf, time.perf_counter()
+    end = start + seconds
+    while start < end:
         start = time.perf_counter()
         left @ right
         best = min(best, time.perf_counter() - start)

@@ -5,8 +5,6 @@ Run: python -m benchmarks.bench_neural_collapse
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from scipy.optimize import minimize
 
@@ -187,7 +185,11 @@ def bench_scalar_equation(n_layers: int) -> None:
         return collapse_fit(ridges, n_layers=n_layers)
 
     np.testing.assert_allclose(newton(), symbolic(), rtol=1e-9)
-    repeated: Callable[[], object] = lambda: [newton() for _ in range(100)]  # noqa: E731
+
+    def repeated() -> None:
+        for _ in range(100):
+            newton()
+
     seconds = interleaved({"symbolic polynomial": symbolic, "Newton": repeated}, n_rounds=4)
     seconds["Newton"] /= 100
     print_ratios(f"Scalar equation: M = {n_layers}, four classes", seconds, reference="symbolic polynomial")

@@ -123,6 +123,13 @@ def test_a_new_family_inside_a_clone(tmp_path):
     run("lint-imports")
 
 
+def test_the_readme_names_every_family():
+    from assay.registry import select
+
+    named = re.findall(r"^\| `(\w+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert sorted(named) == sorted({claim.family for claim in select([])})
+
+
 def test_make_help_describes_every_target():
     # Without the flags of a make that runs this very test.
     environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}

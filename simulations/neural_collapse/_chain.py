@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from simulations.neural_collapse._vectors import add_at, times, times_transpose, transpose_times
+from simulations.neural_collapse._vectors import add, dot, times, times_transpose, transpose_times
 
 __all__ = ["Chain", "Workspace", "hessian_product", "loss_and_gradient", "make_chain", "workspace"]
 
@@ -76,18 +76,16 @@ def loss_and_gradient(chain, parameters, gradient, space):
         times_transpose(space.rows, places[index - 1], parameters, starts[index], space.rows, places[index], shape)
     last = places[len(widths) - 1]
     _add_bias(chain, parameters, space.rows, last)
-    loss = (
-        _cross_entropy(chain, space.rows, space.slopes, last)
-        if chain.cross_entropy
-        else _squared_loss(chain, space.rows, space.slopes, last)
-    )
+    if chain.cross_entropy:
+        loss = _cross_entropy(chain, space.rows, space.slopes, last)
+    else:
+        loss = _squared_loss(chain, space.rows, space.slopes, last)
     for index in range(len(widths) - 1, 0, -1):
         above, below = places[index], places[index - 1]
         shape = n_rows, widths[index], widths[index - 1]
         transpose_times(space.slopes, above, space.rows, below, gradient, starts[index], shape)
         times(space.slopes, above, parameters, starts[index], space.slopes, below, shape)
-    _finish(chain, parameters, space.slopes, gradient)
-    return loss + 0.5 * _penalty(chain, parameters)
+    return loss + _finish(chain, parameters, space.slopes, gradient)
 
 
 @njit(cache=True, nogil=True)
@@ -102,7 +100,7 @@ def hessian_product(chain, parameters, direction, product, space):
         shape = n_rows, widths[index - 1], widths[index]
         times_transpose(moved, below, parameters, starts[index], moved, above, shape)
         times_transpose(space.rows, below, direction, starts[index], spare, 0, shape)
-        add_at(moved, above, spare, n_rows * widths[index])
+        add(moved[above : places[index + 1]], 1.0, spare)
     last = places[len(widths) - 1]
     _add_bias(chain, direction, moved, last)
     _curvature(chain, space.slopes, moved, moved_slopes, last)
@@ -111,10 +109,10 @@ def hessian_product(chain, parameters, direction, product, space):
         shape = n_rows, widths[index], widths[index - 1]
         transpose_times(moved_slopes, above, space.rows, below, product, starts[index], shape)
         transpose_times(space.slopes, above, moved, below, spare, 0, shape)
-        add_at(product, starts[index], spare, widths[index] * widths[index - 1])
+        add(product[starts[index] : starts[index + 1]], 1.0, spare)
         times(moved_slopes, above, parameters, starts[index], moved_slopes, below, shape)
         times(space.slopes, above, direction, starts[index], spare, 0, shape)
-        add_at(moved_slopes, below, spare, n_rows * widths[index - 1])
+        add(moved_slopes[below:above], 1.0, spare)
     _finish(chain, direction, moved_slopes, product)
 
 
@@ -127,9 +125,9 @@ def _add_bias(chain, parameters, logits, last):
                 logits[last + p * n_classes + k] += chain.scales[p] * parameters[start + k]
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@njit(cache=True, nogil=True)
 def _finish(chain, parameters, slopes, gradient):
-    """Fill the gradient in the features and in the bias, and add ridge times parameter to all of it."""
+    """Fill the gradient in the features and in the bias, add ridge times parameter to all; return the penalty."""
     n_classes, last, start = chain.widths[-1], chain.row_starts[-2], chain.starts[-2]
     for i in range(chain.starts[1]):
         gradient[i] = slopes[i]
@@ -138,21 +136,12 @@ def _finish(chain, parameters, slopes, gradient):
         if chain.has_bias:
             for p in range(len(chain.scales)):
                 gradient[start + k] += chain.scales[p] * slopes[last + p * n_classes + k]
+    penalty = 0.0
     for block in range(len(chain.starts) - 1):
-        ridge = chain.ridges[block]
-        for i in range(chain.starts[block], chain.starts[block + 1]):
-            gradient[i] += ridge * parameters[i]
-
-
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def _penalty(chain, parameters):
-    total = 0.0
-    for block in range(len(chain.starts) - 1):
-        square = 0.0
-        for i in range(chain.starts[block], chain.starts[block + 1]):
-            square += parameters[i] * parameters[i]
-        total += chain.ridges[block] * square
-    return total
+        part = parameters[chain.starts[block] : chain.starts[block + 1]]
+        add(gradient[chain.starts[block] : chain.starts[block + 1]], chain.ridges[block], part)
+        penalty += 0.5 * chain.ridges[block] * dot(part, part)
+    return penalty
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})

@@ -50,9 +50,9 @@ def minimise(chain, parameters, space, goal, max_steps):
     n_steps = 0
     while n_steps < max_steps:
         n_steps += _lbfgs(chain, parameters, gradient, space, threshold, max_steps - n_steps)
-        n_steps += newton(chain, parameters, gradient, space, max_steps - n_steps)
+        n_steps += 1 + newton(chain, parameters, gradient, space, max_steps - n_steps)
         norm = np.sqrt(dot(gradient, gradient))
-        if norm <= goal:
+        if not norm > goal:
             break
         threshold = 0.1 * min(norm, threshold)
     return n_steps

@@ -14,11 +14,12 @@ ROUNDING = 4e-16  # of a loss, relative
 _RESIDUAL = 1e-2  # of the linear system of a step, relative to the gradient
 _FLAT = 1e-9  # curvature that counts as zero, relative to the largest: rotations of a minimiser leave the loss as it is
 _HALVINGS = 40
+_UNDERFLOW = 1e-100  # gradient norm whose square is no longer exact
 
 
 @njit(inline="always", error_model="numpy")
 def newton(chain, parameters, gradient, space, max_products):
-    """Take Newton steps as long as each halves the gradient; return the number of products with the Hessian, 1 or more.
+    """Take Newton steps as long as each halves the gradient; return the number of products with the Hessian.
 
     At a direction of negative curvature the parameters move along it instead, until the loss falls.
     """
@@ -26,7 +27,7 @@ def newton(chain, parameters, gradient, space, max_products):
     trial, trial_gradient = np.empty_like(parameters), np.empty_like(parameters)
     loss, n_products = loss_and_gradient(chain, parameters, gradient, space), 0
     norm = np.sqrt(dot(gradient, gradient))
-    while norm > 0.0 and n_products < max_products:
+    while norm > _UNDERFLOW and n_products < max_products:
         used, convex = _solve(chain, parameters, gradient, step, search, space, max_products - n_products)
         n_products += used
         if not convex:
@@ -35,7 +36,8 @@ def newton(chain, parameters, gradient, space, max_products):
         combine(parameters, 1.0, step, trial)
         trial_loss = loss_and_gradient(chain, trial, trial_gradient, space)
         # Rounding of the gradient lets the loss rise by much less than this, a step to another valley does not.
-        if dot(trial_gradient, trial_gradient) > 0.25 * norm**2 or trial_loss > loss + 1e-12 * abs(loss):
+        halved = dot(trial_gradient, trial_gradient) <= 0.25 * norm**2
+        if not (halved and trial_loss <= loss + 1e-12 * abs(loss)):
             break
         parameters[:] = trial
         gradient[:] = trial_gradient

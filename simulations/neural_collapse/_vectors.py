@@ -1,7 +1,8 @@
 """Vectors, and products of the matrices that lie in them, for the compiled descents.
 
-A matrix is a flat vector and the place where it starts. A slice, a reshape and a call of BLAS are each much machine
-code: that they stand in three functions keeps the time to compile the callers low.
+A matrix is a flat vector and the place where it starts. A reshape and a call of BLAS are each much machine code: that
+they stand in three functions keeps the time to compile the callers low. Long loops run over slices from 0 on: an index
+that may be negative for all that the compiler knows is not vectorised.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["add", "add_at", "combine", "dot", "times", "times_transpose", "transpose_times"]
+__all__ = ["add", "combine", "dot", "times", "times_transpose", "transpose_times"]
 
 _SMALL = 4000  # multiplications up to which a loop beats the call of BLAS
 
@@ -23,15 +24,16 @@ def _matrix(flat, start, n_rows, n_columns):
 def times_transpose(left, at_left, right, at_right, out, at_out, shape):
     """Fill out (n, m) with left (n, k) times the transpose of right (m, k); shape is (n, k, m)."""
     n, k, m = shape
+    a, b, c = _matrix(left, at_left, n, k), _matrix(right, at_right, m, k), _matrix(out, at_out, n, m)
     if n * k * m > _SMALL:
-        np.dot(_matrix(left, at_left, n, k), _matrix(right, at_right, m, k).T, _matrix(out, at_out, n, m))
+        np.dot(a, b.T, c)
         return
     for i in range(n):
         for j in range(m):
             total = 0.0
-            for a in range(k):
-                total += left[at_left + i * k + a] * right[at_right + j * k + a]
-            out[at_out + i * m + j] = total
+            for inner in range(k):
+                total += a[i, inner] * b[j, inner]
+            c[i, j] = total
 
 
 @njit(cache=True, nogil=True)
@@ -46,13 +48,6 @@ def transpose_times(left, at_left, right, at_right, out, at_out, shape):
     """Fill out (k, m) with the transpose of left (n, k) times right (n, m); shape is (n, k, m)."""
     n, k, m = shape
     np.dot(_matrix(left, at_left, n, k).T, _matrix(right, at_right, n, m), _matrix(out, at_out, k, m))
-
-
-@njit(cache=True, nogil=True)
-def add_at(target, start, vector, size):
-    """Add the first ``size`` entries of a vector to those of the target from ``start`` on."""
-    for i in range(size):
-        target[start + i] += vector[i]
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})

@@ -59,8 +59,8 @@ def simulate_cross_entropy_training(
     size: for given weights the objective is strictly convex in the features, so that those of a class coincide at every
     critical point. Otherwise every sample has a feature of its own.
 
-    Trained by L-BFGS and Newton's method to rounding error, not on saddles, in at most n_steps steps. The start is random
-    as in ``simulate_mse_training``, or with ``initial_code``, logits (K, K), a column for each class, their balanced
+    Trained by L-BFGS and Newton's method to rounding error, not on saddles, in at most n_steps steps. The start is as
+    in ``simulate_mse_training``, or with ``initial_code``, logits (K, K), a column for each class, their balanced
     factorisation (least ridge penalty for these logits) plus normal noise of standard deviation 1e-3 in every entry.
 
     class_sizes: (K,), at least 1 each, whole unless reduced. weight_ridges: (M,), of the layer next to the features

@@ -75,9 +75,9 @@ def simulate_mse_training(
     orthonormal basis of the samples, which changes no iterate; the cost grows with K + min(d, N - K) rather than N.
 
     method: "lbfgs", L-BFGS handing over to Newton's method, to rounding error (gradients of 1e-13 times the ridge) and
-    not on saddles; at most n_steps steps, a product with the Hessian counting as one. "momentum": n_steps steps ``v <- 0.9 v - learning_rate g, x <- x +
-    v``, wherever they end. "als": exact minimisation over one factor after the other, at most n_steps sweeps; slow for
-    M > 3.
+    not on saddles, in at most n_steps steps and products with the Hessian. "momentum": n_steps steps ``v <- 0.9 v -
+    learning_rate g, x <- x + v``, wherever they end. "als": exact minimisation over one factor after the other, at most
+    n_steps sweeps; slow for M > 3.
 
     class_sizes: (K,), at least 1 each, whole unless reduced. weight_ridges: (M,), of the layer next to the features
     first. width: dimension of the features and widths of the inner layers, an int or (M,). Initial entries are normal
@@ -108,7 +108,7 @@ def simulate_mse_training(
         gradient = np.empty_like(parameters)
         loss = finite_loss(loss_and_gradient(chain, parameters, gradient, space), learning_rate)
         norm = float(np.linalg.norm(gradient))
-        if method != "momentum" and norm > goal:
+        if method != "momentum" and not norm <= goal:
             raise RuntimeError(f"{method} did not converge in {n_steps = }: the gradient norm is still {norm:.2g}")
         rows, *weights, offset = factors(chain, parameters)
         deviations = basis @ rows[len(sizes) :] if basis.size else np.zeros((1, 1))

@@ -221,6 +221,15 @@ def test_everything_collapses_under_large_ridges():
     np.testing.assert_allclose(result.end_to_end, np.zeros((2, 4, 4)), atol=1e-12)
 
 
+@pytest.mark.parametrize("n_layers", [2, 6])
+def test_deep_heads_that_collapse_end_at_exactly_zero(n_layers):
+    """Newton's method converges so fast that squares of the gradient underflow."""
+    arguments = dict(weight_ridges=[0.05] * n_layers, feature_ridge=0.05, width=12, n_trials=10, seed=13)
+    result = simulate_mse_training([90, 30, 5, 1], init_scale=0.5, **arguments)
+    np.testing.assert_allclose(result.loss, 0.5, rtol=1e-15)
+    assert np.abs(result.end_to_end).max() < 1e-20
+
+
 def test_small_starts_end_on_several_levels():
     """Deep models from small weights: every end is stationary, zero among them, and not all are the best."""
     arguments = dict(weight_ridges=[6e-3] * 3, feature_ridge=6e-3, width=7, n_trials=40, seed=11)

@@ -56,8 +56,7 @@ def find_bands(modes: Modes, n_samples: int) -> list[np.ndarray]:
     return result
 
 
-# Sums of positive terms: their order is free, and vector instructions make them several times faster.
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@njit(cache=True, nogil=True, error_model="numpy")
 def constraint(values, squares, x, y2):
     """Return sum lambda^2 / D and sum lambda^2 / D^2, D = (lambda + x)^2 + y^2; the first is N where Im q = -y."""
     first, second = 0.0, 0.0
@@ -70,7 +69,7 @@ def constraint(values, squares, x, y2):
     return first, second
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@njit(cache=True, nogil=True, error_model="numpy")
 def _powers(values, squares, n, x):
     """Return gamma(x, x) and (1/n) sum s / (lambda + x)^k for k = 3, 4."""
     second, third, fourth = 0.0, 0.0, 0.0

@@ -153,7 +153,7 @@ def _split(modes: Modes, n_samples: int, panels: _Panels, breakpoints: tuple[flo
     return panels
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@njit(cache=True, nogil=True, error_model="numpy")
 def _sums(values, counts, powers, squares, x, y2):
     """Return sum f / D for f = 1, lambda, c^2 lambda, c^2, then sum f / D^2 for f = lambda^2, lambda^3 and c^2 times
     lambda, lambda^2.
@@ -233,7 +233,7 @@ def _curve(values, counts, powers, squares, n, xs):
     return rows
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@njit(cache=True, nogil=True, error_model="numpy")
 def quadratic_form(factors, eigenvalues, alignment, alignment_slope):
     """Return sum_ij f_i f_j (B_i - B_j) / (lambda_i - lambda_j), the slope of B on the diagonal."""
     total = 0.0
