@@ -10,7 +10,7 @@ from simulations.h_consistency import simulate_adversarial_pairs, simulate_linea
 from theory.h_consistency import smooth_adversarial_loss
 
 RHO, N_PERTURBATIONS = 0.5, 5
-N_SHOWN, N_BINS = 400, 64  # pairs kept for the figure, bins of the zero-one regret
+N_SHOWN, N_BINS = 200, 64  # pairs kept for the figure, bins of the zero-one regret
 LEAST_ZERO_ONE = 1e-3  # smaller zero-one regrets give no meaningful ratio
 CLOSEST = 32  # models kept
 
@@ -18,7 +18,7 @@ CLOSEST = 32  # models kept
 def random_pairs(*, tau: float, n_classes: int, n_pairs: int, seed: int) -> dict[str, np.ndarray]:
     """Return the regrets of random pairs: the first ones, and in every bin of the zero-one regret the least ratio.
 
-    ``zero_one`` and ``surrogate`` (400,); ``closest_zero_one`` and ``closest_surrogate`` (65,) for the pairs whose
+    ``zero_one`` and ``surrogate`` (200,); ``closest_zero_one`` and ``closest_surrogate`` (65,) for the pairs whose
     surrogate regret is the smallest multiple of their zero-one regret, with the overall first where a bin is empty;
     ``least_surrogate`` over all pairs.
     """
@@ -74,9 +74,9 @@ def attacked_models(*, tau: float, n_classes: int, n_models: int, seed: int) -> 
 
 def attacked_identity(*, tau: float, n_classes: int) -> dict[str, np.ndarray]:
     """Return the models with w_y = e_y, no biases and x = u e_1, label 0, against a common fall of all margins."""
-    u = np.linspace(0.0, 1.2, 25)
+    u = np.linspace(0.0, 1.2, 13)
     found = []
-    for gamma in np.linspace(0.0, 1.0, 11):
+    for gamma in np.linspace(0.0, 1.0, 6):
         models = dict(weights=np.tile(np.eye(n_classes), (len(u), 1, 1)), biases=np.zeros((len(u), n_classes)),
                       x=u[:, np.newaxis] * np.eye(n_classes)[0], labels=np.zeros(len(u)))  # fmt: skip
         found.append(_attacked(models, tau, gamma=float(gamma), n_perturbations=4, seed=0, closest=len(u)))

@@ -9,7 +9,7 @@ from theory.h_consistency import bounded_optimal_conditional_risk
 
 
 def expected_optima(instance: Instance) -> dict[str, float]:
-    """Return the expected least conditional risks for scores without bounds, with the class's own, with half of them."""
+    """Return the expected least conditional risks for scores without bounds, with the class's own, with half of it."""
     risks = {}
     for name, scale in (("free", math.inf), ("own", 1.0), ("narrow", 0.5)):
         rows = [bounded_optimal_conditional_risk(row, tau=instance.tau, score_bound=scale * reach)

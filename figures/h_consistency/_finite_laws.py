@@ -25,7 +25,7 @@ SHIFT = 1e-6  # of the hypothesis, in the control of the certificate
 
 
 def law(name: str, n_classes: int) -> FiniteDistribution:
-    """Return a law by name: cyclic, linear, plane (linear in two features), or point (one input, two likely classes)."""
+    """Return a law by name: cyclic, linear, plane (linear in two features), point (one input, two likely classes)."""
     if name == "cyclic":
         return cyclic_distribution(12, n_classes=n_classes, sharpness=2.0)
     if name == "linear":

@@ -28,7 +28,9 @@ def worst_case(d: np.ndarray, temperature: float) -> np.ndarray:
     return (q * (d - temperature * (log_q + np.log(n)))).sum(axis=-1)
 
 
-def random_losses(*, temperature: float, margin: float, n_classes: int, n_rows: int, seed: int) -> dict[str, np.ndarray]:
+def random_losses(
+    *, temperature: float, margin: float, n_classes: int, n_rows: int, seed: int
+) -> dict[str, np.ndarray]:
     """Return random scores and labels, and their LDR-KL losses by maximisation; scores (n_rows, 5)."""
     rng = np.random.default_rng([seed, n_classes])
     scores = rng.standard_normal((n_rows, n_classes))
@@ -38,15 +40,18 @@ def random_losses(*, temperature: float, margin: float, n_classes: int, n_rows: 
     return dict(scores=_padded(scores), labels=labels, loss=worst_case(d, temperature))
 
 
-def random_optima(*, temperature: float, margin: float, n_classes: int, n_rows: int, seed: int) -> dict[str, np.ndarray]:
+def random_optima(
+    *, temperature: float, margin: float, n_classes: int, n_rows: int, seed: int
+) -> dict[str, np.ndarray]:
     """Return random class probabilities and softmax(f/temperature) at the scores f of least conditional risk.
 
-    Also the same for margins that differ between the labels, between half and one and a half times the margin.
+    Also the same for margins from half to one and a half times the margin, the larger for the less likely label.
     """
     rng = np.random.default_rng([seed, n_classes])
     p = rng.dirichlet(np.ones(n_classes), n_rows)
     p[::2] = 0.1 * p[::2] + 0.9 / n_classes  # close to equal, where an order is easily lost
-    uneven = margin * rng.uniform(0.5, 1.5, (n_rows, n_classes))
+    ranks = np.argsort(np.argsort(-p, axis=1), axis=1)
+    uneven = margin * np.linspace(0.5, 1.5, n_classes)[ranks]
     even = [least_risk(row, np.full(n_classes, margin), temperature)[1] for row in p]
     other = [least_risk(row, own, temperature)[1] for row, own in zip(p, uneven, strict=True)]
     return dict(probabilities=_padded(p), softmax=_padded(softmax(np.array(even) / temperature, axis=1)),
@@ -134,7 +139,9 @@ def least_risk(
     return value, f
 
 
-def _risk(f: np.ndarray, p: np.ndarray, margins: np.ndarray, temperature: float) -> tuple[float, np.ndarray, np.ndarray]:
+def _risk(
+    f: np.ndarray, p: np.ndarray, margins: np.ndarray, temperature: float
+) -> tuple[float, np.ndarray, np.ndarray]:
     """Return the conditional risk, its gradient and its Hessian."""
     n = len(p)
     d = (f - f[:, np.newaxis] + margins[:, np.newaxis] * (1.0 - np.eye(n))) / temperature  # label, class

@@ -58,12 +58,12 @@ def _constant(run: Any) -> Iterator[Any]:
     """Random probabilities and scores around an input: no ratio of regrets below the constant, and some at it."""
     grid = run.grid(quick=dict(tau=[0.0, 0.5, 1.0, 2.0], n_classes=[2, SHOWN, 5]),
                     full=dict(tau=[0.0, 0.5, 1.0, 1.5, 2.0, 3.0], n_classes=[2, SHOWN, 5]))  # fmt: skip
-    count = run.choose(quick=50_000, full=500_000, large=10_000_000)
+    count = run.choose(quick=50_000, full=300_000, large=10_000_000)
     found = run.compute(random_pairs, grid, n_pairs=count, seed=run.seed)
     tau, n = grid.column("tau"), grid.column("n_classes")
     constant = np.array([adversarial_constant(tau=value) for value in tau.tolist()])
-    wrong = {"1": np.ones_like(tau), "Phi(n - 1)": np.array([_phi(k - 1.0, value) for k, value in zip(n, tau,
-                                                                                                    strict=True)])}  # fmt: skip
+    of_last_rank = np.array([_phi(k - 1.0, value) for k, value in zip(n, tau, strict=True)])
+    wrong = {"1": np.ones_like(tau), "Phi(n - 1)": of_last_rank}
     ratios = found.closest_surrogate / found.closest_zero_one
     yield agreement(
         "least-ratio",
@@ -71,7 +71,7 @@ def _constant(run: Any) -> Iterator[Any]:
         constant,
         estimator="exact",
         precision=1e-9,
-        reason=f"regrets of order one, zero-one regrets above {LEAST_ZERO_ONE:g}: rounding; {count:.0e} pairs each, and "
+        reason=f"regrets of order one, zero-one regrets above {LEAST_ZERO_ONE:g}: rounding; {count:.0e} pairs each; "
         "the constant is attained wherever one wrong class comes first by rho or more",
         rivals=wrong,
         at=found.at(),

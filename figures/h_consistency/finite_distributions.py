@@ -51,7 +51,7 @@ def _random_hypotheses(run: Any) -> Iterator[Any]:
         full=dict(name=["point", "cyclic", "linear", "plane"], n_classes=[2, 3, 5],
                   tau=[0.0, 0.5, 1.0, 1.3, 1.5, 1.8, 2.0, 3.0]),
     )  # fmt: skip
-    count = run.choose(quick=4096, full=16384, large=1_048_576)
+    count = run.choose(quick=16384, large=1_048_576)
     found = run.compute(random_hypotheses, grid, n_hypotheses=count, seed=run.seed)
     for name, limit in (("random-hypotheses", h_consistency_bound), ("random-hypotheses-exact", tight_bound)):
         bounds = _along(limit, grid, found.surrogate)
@@ -61,8 +61,8 @@ def _random_hypotheses(run: Any) -> Iterator[Any]:
             found.zero_one[closest],
             bounds[closest],
             rounding=1e-9,
-            tightness=2e-3,
-            reason=f"{count * len(grid):.1e} hypotheses, the closest in each setting; rounding of regrets of 1e-6 or more",
+            tightness=5e-3,
+            reason=f"{count * len(grid):.1e} hypotheses, the closest in each setting; rounding of regrets from 1e-6 on",
             rivals={"half the regret": _along(limit, grid, 0.5 * found.surrogate)[closest]},
             at=found.at() | dict(surrogate_regret=found.surrogate[closest]),
         )
@@ -79,8 +79,8 @@ def _trained_hypotheses(run: Any) -> Iterator[Any]:
     sizes = [100, 300, 1000, 3000, 10_000]
     grid = run.grid(quick=[dict(name=name, bound=BOUNDS[name], tau=tau, n_classes=3) for name in ("linear", "cyclic")
                            for tau in TAUS])  # fmt: skip
-    trials = run.sample(trained_hypotheses, grid, n_samples=sizes, n_trials=run.choose(quick=128, full=2048, large=65536),
-                        block=2048)  # fmt: skip
+    trials = run.sample(trained_hypotheses, grid, n_samples=sizes, block=2048,
+                        n_trials=run.choose(quick=128, full=2048, large=65536))  # fmt: skip
     errors = run.compute(solved_law, grid).approximation_error[:, np.newaxis]
     zero_one, regret = (np.moveaxis(values, 1, 0) for values in (trials.zero_one_regret, trials.surrogate_regret))
     at = trials.at(n_samples=sizes)
@@ -107,8 +107,8 @@ def _rate_of_training(run: Any) -> Iterator[Any]:
     points = run.choose(quick=[("linear", 3, 4000)], full=[("linear", 3, m) for m in (250, 1000, 4000)] + [
         ("linear", 4, 4000), ("plane", 3, 4000)])  # fmt: skip
     grid = run.grid(quick=[dict(name=name, bound=BOUNDS[name], n_classes=n, n_samples=[m]) for name, n, m in points])
-    count = run.choose(quick=6144, full=98304)
-    trials = run.sample(trained_hypotheses, grid, tau=1.0, n_trials=count, block=6144)
+    count = run.choose(quick=6144, full=65536)
+    trials = run.sample(trained_hypotheses, grid, tau=1.0, n_trials=count, block=8192)
     n, m = grid.column("n_classes"), np.array([size for _, _, size in points], dtype=float)
     d = np.array([law(name, 2).support.shape[1] for name, _, _ in points])
     regret, predicted = trials.surrogate_regret[..., 0], _predicted(m, n, d)
@@ -119,8 +119,9 @@ def _rate_of_training(run: Any) -> Iterator[Any]:
         regret,
         predicted,
         allowance=16.0 / m,
-        precision=run.choose(quick=0.09, full=0.021),
-        reason="correction of relative order 1/m, measured 15/m at m = 250 and 14/m at 1000; one trial spreads by 0.7 of the mean or less",
+        precision=run.choose(quick=0.09, full=0.025),
+        reason="correction of relative order 1/m, measured 15/m at m = 250, 14/m at 1000; a trial spreads by 0.7 of "
+        "the mean or less",
         rivals=rivals,
         at=at,
     )
@@ -132,7 +133,7 @@ def _rate_of_training(run: Any) -> Iterator[Any]:
         "rate-of-training-in-the-limit",
         (4.0 * far - near) / 3.0,
         _predicted(np.ones(1), n[:1], d[:1])[0],
-        precision=0.03,
+        precision=0.035,
         reason="m times the regret, extrapolated from m = 1000 and 4000 to 1/m = 0",
         rivals={name: m[0] * values[0] for name, values in rivals.items()},
     )

@@ -69,5 +69,5 @@ def draw_training(tables: dict[str, Any]) -> Any:
     axes[0].set(ylabel="mean regret", ylim=(4e-5, 1))
     axes[1].set(ylim=(1.8e-2, 8))
     for axis in axes:
-        axis.legend(loc="upper right" if axis is axes[1] else "upper right", fontsize=8)
+        axis.legend(loc="upper right", fontsize=8)
     return figure

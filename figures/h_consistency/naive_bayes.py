@@ -39,16 +39,16 @@ CLOSE_TO_LOGISTIC = {32: 60, 64: 88, 128: 148, 256: 267}  # sample sizes close t
     label="sample complexities, and the Gaussian-mixture simulation (numbering unverified)",
     nature="asymptotic",
     status="beyond",
-    statement="As we understand the paper, naive Bayes needs O(log d) samples where logistic regression needs O(d). On "
-    "its mixture naive Bayes needs 6 or 8 samples and logistic regression a number linear in d; at a fixed total signal "
-    "naive Bayes needs a number linear in d too, by a closed form for its error.",
-    assumptions="The mixture as we understand it, with true means of size a in every feature; pooled maximum-likelihood "
+    statement="As we understand the paper, naive Bayes needs O(log d) samples where logistic regression needs O(d). "
+    "On its mixture naive Bayes needs 6 or 8 samples and logistic regression a number linear in d; at a fixed total "
+    "signal naive Bayes needs a number linear in d too, by a closed form for its error.",
+    assumptions="The mixture as we understand it, with means of size a in every feature; pooled maximum-likelihood "
     "variances and equal priors. The logarithm needs a signal in every feature that is bounded below.",
     formula=r"\bar{e}\;\simeq\;Q\left(\frac{\sqrt{S}}{2}\sqrt{\frac{m-6}{m-4}}\;/\;"
     r"\sqrt{\left(1 + \frac{4d}{mS}\right)\left(1 + \frac{1}{m}\right)}\right)"
     "\n"
-    r"a = 1:\quad m^\ast_{\mathrm{NB}} = O(1),\quad m^\ast_{\mathrm{LR}} = \Theta(d);\qquad "
-    r"S\;\mathrm{fixed}:\quad m^\ast_{\mathrm{NB}} = \Theta(d)",
+    r"a = 1:\quad m^\ast_{\mathrm{NB}}\leq 8,\quad m^\ast_{\mathrm{LR}}\approx 29 + 0.93\,d;\qquad "
+    r"S\;\mathrm{fixed,\;Bayes\;error\;5\,\%}:\quad m^\ast_{\mathrm{NB}}\approx 28 + 3.1\,d",
     normalisations=SETTING,
     figure=figure("h_consistency.naive-bayes", naive_bayes_drawings.draw_naive_bayes),
 )
@@ -88,7 +88,7 @@ def _errors(run: Any) -> Iterator[Any]:
         precision=precision,
         reason="twice the next order by the delta method, of order 1/(m S) and 1/d, for its own inaccuracy at small m",
         rivals=rivals,
-        at=trials.at() | dict(standardised_gaps=[f"{delta[0]:.6g} {delta[-1]:.6g}" for delta in gaps]),
+        at=trials.at(),
     )
     corrected = formula + term
     yield agreement(
@@ -135,9 +135,9 @@ def _sizes_at_fixed_signal(run: Any) -> Iterator[Any]:
         "samples-at-fixed-signal",
         needed,
         predicted,
-        allowance=3.0 / d,
+        allowance=1.0 / d,
         precision=run.choose(quick=0.02, full=0.01),
-        reason="correction of relative order 1/d, measured at most 2/d",
+        reason="correction of relative order 1/d, measured at most 0.7/d",
         rivals={
             "logarithmic in d": predicted[0] * np.log(d) / math.log(features[0]),
             "m counted in each class": predicted / 2.0,
@@ -198,38 +198,42 @@ def _sizes_of_naive_bayes(run: Any) -> Iterator[Any]:
 
 def _sizes_of_logistic_regression(run: Any) -> Iterator[Any]:
     """On the same mixture logistic regression needs a number of samples that is affine in the features."""
-    features = run.choose(quick=[32, 64, 128], full=[32, 64, 128, 256])
-    close = np.array([CLOSE_TO_LOGISTIC[d] for d in features])
-    needed = _needed(run, logistic_errors, [dict(n_features=d) for d in features], close, run.choose(quick=256, full=512))
+    features = run.choose(quick=[32, 128], full=[32, 64, 128, 256])
+    close = np.array([CLOSE_TO_LOGISTIC[d] for d in features], dtype=float)
+    needed = _needed(run, logistic_errors, [dict(n_features=d) for d in features], close, 512)
     d = np.array(features, dtype=float)
+    steps = run.choose(quick=slice(0, None), full=slice(1, None))  # from 64 features on
+
+    def per_feature(sizes: np.ndarray) -> np.ndarray:
+        return np.diff(sizes[..., steps], axis=-1) / np.diff(d[steps])
+
+    slopes = per_feature(needed)
     yield agreement(
         "logistic-samples-per-feature",
-        _slope(d, needed),
-        1.0,
-        allowance=0.1,
-        precision=run.choose(quick=0.15, full=0.06),
-        reason="the paper gives no constant: the slope of m* against d, measured 0.93, is to be close to one",
+        slopes,
+        np.ones(slopes.shape[1]),
+        allowance=0.08,
+        precision=0.1,
+        reason="the paper gives no constant: samples for each further feature, measured 0.91 to 0.94, are about 1",
         rivals={
-            "a constant": 0.0,
-            "a logarithm": _slope(d, close[0] * np.log(d) / math.log(features[0])),
-            "a square root": _slope(d, close[0] * np.sqrt(d / features[0])),
+            "a constant": np.zeros(slopes.shape[1]),
+            "a logarithm": per_feature(close[0] * np.log(d) / math.log(features[0])),
+            "a square root": per_feature(close[0] * np.sqrt(d / features[0])),
         },
+        at=dict(n_features=features[steps][1:]),
     )
-    yield exponent(
-        "logistic-increments",
-        features[:-1],
-        np.diff(needed, axis=1)[..., np.newaxis],
-        [1.0],
-        allowance=0.1,
-        precision=run.choose(quick=0.3, full=0.15),
-        reason="m*(2d) - m*(d) is free of an offset, and in proportion to d where m* is affine",
-        rivals={"0, as for a logarithm": [0.0], "1/2, as for a square root": [0.5]},
-    )
+    if run.scale != "quick":
+        yield exponent(
+            "logistic-exponent",
+            features[-2:],
+            needed[:, -2:, np.newaxis],
+            [1.0],
+            allowance=20.0 / features[-2],
+            precision=0.06,
+            reason="m* is close to 29 + 0.93 d, whose local exponent is below 1 by up to 19/d",
+            rivals={"0, as for naive Bayes": [0.0], "1/2": [0.5]},
+        )
     mean, error = needed.mean(axis=0), needed.std(axis=0, ddof=1) / math.sqrt(BLOCKS)
-    line = mean.mean() + _slope(d, mean) * (d - d.mean())
-    yield curve("logistic-sizes", line, at=dict(n_features=features, simulated=mean, standard_error=error))
-
-
-def _slope(d: np.ndarray, sizes: np.ndarray) -> Any:
-    """Return the least-squares slope of sizes, (..., features), against d."""
-    return sizes @ (d - d.mean()) / ((d - d.mean()) ** 2).sum()
+    slope = mean @ (d - d.mean()) / ((d - d.mean()) ** 2).sum()
+    yield curve("logistic-sizes", mean.mean() + slope * (d - d.mean()),
+                at=dict(n_features=features, simulated=mean, standard_error=error))  # fmt: skip

@@ -32,7 +32,7 @@ def draw_naive_bayes(tables: dict[str, Any]) -> Any:
     middle.errorbar(logistic["n_features"], logistic["simulated"], yerr=logistic["standard_error"], fmt="s", color="C2",
                     label="logistic regression")  # fmt: skip
     middle.plot(bayes["n_features"], bayes["simulated"], "o", color="C0", label="naive Bayes")
-    middle.set(ylabel="samples needed $m^*$", ylim=(3, 3000), title="means $\\pm 1$ in every feature")
+    middle.set(ylabel="samples needed $m^*$", ylim=(3, 1500), title="means $\\pm 1$ in every feature")
     fixed = checks["samples-at-fixed-signal"]
     right.plot(fixed["n_features"], fixed["predicted"], color="C0", label="from the formula")
     right.errorbar(fixed["n_features"], fixed["simulated"], yerr=fixed["standard_error"], fmt="o", color="C0",

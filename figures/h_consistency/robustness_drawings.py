@@ -12,13 +12,15 @@ def draw_adversarial(tables: dict[str, Any]) -> Any:
     import matplotlib.pyplot as plt
 
     table = tables["h_consistency.7"]
-    names = {0.0: r"$\tau$ = 0: ramp", 1.0: r"$\tau$ = 1: logistic", 2.0: r"$\tau$ = 2: mean absolute error"}
+    names = {0.0: r"$\tau$ = 0: sum of ramps", 1.0: r"$\tau$ = 1: logistic", 2.0: r"$\tau$ = 2: mean absolute error"}
     figure, axes = plt.subplots(1, 3, figsize=(10.5, 4.0), sharex=True)
     for axis, (tau, name) in zip(axes, names.items(), strict=True):
         rows = table[(table["tau"] == tau) & (table["zero_one"] >= 0.0)]
         points = rows[(rows["check"] == "random-pairs") & (rows["n_classes"] == 3)]
         line = rows[rows["check"] == "constant"]
-        axis.plot(points["zero_one"], points["simulated"], ".", color="C0", markersize=3, label="random pairs, 3 classes")
+        axis.plot(
+            points["zero_one"], points["simulated"], ".", color="C0", markersize=3, label="random pairs, 3 classes"
+        )
         axis.plot(line["zero_one"], line["predicted"], color="black", label=r"slope $\Phi^\tau(1)$")
         if tau:
             axis.plot(line["zero_one"], line["1"], color="C2", label="slope 1 (rival)", **RIVAL)
@@ -30,7 +32,7 @@ def draw_adversarial(tables: dict[str, Any]) -> Any:
 
 
 def draw_label_robust(tables: dict[str, Any]) -> Any:
-    """Draw a loss against the temperature between its limits, and the least regret of a wrong order of three classes."""
+    """Draw a loss against the temperature between its limits, and the least regret of a wrong order of classes."""
     import matplotlib.pyplot as plt
 
     table = tables["h_consistency.8"]
@@ -42,10 +44,11 @@ def draw_label_robust(tables: dict[str, Any]) -> Any:
     points = table[table["check"] == "one-loss"]
     left.plot(points["temperature"], points["simulated"], "o", color="C0", label="numerical maximum over $q$")
     left.set(xscale="log", xlabel=r"temperature $\lambda$", ylabel="loss", title="between hinge and linear loss")
-    left.legend(loc="upper right")
+    left.legend(loc="upper right", bbox_to_anchor=(1.0, 0.92))
     wrong = table[table["check"] == "below-two-classes"]
     right.plot(wrong["temperature"], wrong["simulated"], "o-", color="C0", label="least regret found, three classes")
-    right.plot(wrong["temperature"], wrong["predicted"], color="C2", label="two classes with the same $\\beta$", **RIVAL)
+    two = table[table["check"] == "two-classes"]
+    right.plot(two["temperature"], two["predicted"], color="C2", label=r"two classes with the same $\beta$", **RIVAL)
     right.set(xscale="log", yscale="log", xlabel=r"temperature $\lambda$", ylabel="regret of a wrong first class",
               title="$p$ = (0.4, 0.35, 0.25), margin 1")  # fmt: skip
     right.legend(loc="upper left", bbox_to_anchor=(0.0, 0.85))
