@@ -210,7 +210,7 @@ def _simulated(run: Any) -> Iterator[Any]:
         predicted.append(wishart_optimal_profile(n, **given).loss)
         ridges.append(ridge_loss(eta, n, **given))
         gains.append((total[:, 1] - total[:, 0]) / predicted[-1])
-    at, best, ridge = dict(kappa=[law[1] for law in LAWS]), np.array(predicted), np.array(ridges)
+    at, best, ridge = dict(n_samples=n, kappa=[law[1] for law in LAWS]), np.array(predicted), np.array(ridges)
     yield agreement(
         "simulated-loss",
         np.stack(losses, axis=1),

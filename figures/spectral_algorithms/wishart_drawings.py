@@ -61,7 +61,7 @@ def draw_ridge(tables: dict[str, Any]) -> Any:
     for axis, (part, title) in zip(axes, titles.items(), strict=True):
         for index, (n, line) in enumerate(theory[theory["part"] == part].groupby("n_samples")):
             axis.plot(line["ridge"], line["predicted"], color=f"C{index}", label=f"N = {n:g}")
-            pole = line["eta for kappa"][line["ridge"] < 0.1].idxmax()
+            pole = line["eta for kappa"][line["ridge"] < 0.02].idxmax()
             shown = line["ridge"] > line["ridge"][pole]
             axis.plot(line["ridge"][shown], line["eta for kappa"][shown], color=f"C{index}", linestyle="--",
                       linewidth=0.8)  # fmt: skip

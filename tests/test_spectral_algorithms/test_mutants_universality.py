@@ -30,14 +30,12 @@ def output(tmp_path_factory):
 
 
 def best_loss(wrong=""):
-    def predicted(kappa):
-        task = power_laws(1000, 1.5, kappa)
-        given = dict(noise_variance=0.01 if wrong == "noise squared" else 0.1, **task)
+    def predicted(n_samples, kappa):
+        n = n_samples // 2 if wrong == "every other sample" else n_samples
+        given = dict(noise_variance=0.01 if wrong == "noise squared" else 0.1, **power_laws(1000, 1.5, kappa))
         if wrong == "best ridge":
-            return ridge_loss(optimal_ridge(100, **given), 100, **given)
-        if wrong == "every other sample":
-            return wishart_optimal_profile(50, **given).loss
-        return wishart_optimal_profile(100, **given).loss
+            return ridge_loss(optimal_ridge(n, **given), n, **given)
+        return wishart_optimal_profile(n, **given).loss
 
     return predicted
 
