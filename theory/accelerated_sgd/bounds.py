@@ -119,8 +119,8 @@ def asgd_variance_rate(
     Nature: order of magnitude. With Gaussian features the exact variance of SGD is at most max_i 1 / (1 - x_i) / 2 < 1
     times the rate, x_i = eta lambda_i / (2 - eta lambda_i) and eta lambda_1 <= 1 (proved in this project). Once
     N (1 - momentum) >= 4, scans of single modes put the variance of accelerated SGD at no more than
-    0.645 max_i 1 / (1 - x_i) times the rate, x_i as in :func:`stability_trace`; and without the factor 1 / (1 - l) at no
-    less than 0.0099 times, or 0.073 for SGD (numerical, not proved). ``eigenvalues`` (d,).
+    0.645 max_i 1 / (1 - x_i) times the rate, x_i as in :func:`stability_trace`; and without the factor 1 / (1 - l) at
+    no less than 0.0099 times, or 0.073 for SGD (numerical, not proved). ``eigenvalues`` (d,).
 
     Raises ``ValueError`` for bad input. Source: arXiv 2311.14222, variance part of the main theorem (rate only).
     """
