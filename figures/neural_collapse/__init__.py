@@ -1,0 +1,41 @@
+"""Neural collapse: the exact geometry of free-feature models, their response near collapse, and contrastive losses."""
+
+from figures.neural_collapse import (
+    bias,
+    bottleneck,
+    central_path,
+    certificates,
+    contrastive,
+    contrastive_imbalance,
+    contrastive_landscape,
+    cross_entropy,
+    deep_cross_entropy,
+    imbalance,
+    landscape,
+    metrics,
+    minority_collapse,
+    mode_dynamics,
+    mse_geometry,
+    norms,
+    proximity,
+)
+
+__all__ = [
+    "bias",
+    "bottleneck",
+    "central_path",
+    "certificates",
+    "contrastive",
+    "contrastive_imbalance",
+    "contrastive_landscape",
+    "cross_entropy",
+    "deep_cross_entropy",
+    "imbalance",
+    "landscape",
+    "metrics",
+    "minority_collapse",
+    "mode_dynamics",
+    "mse_geometry",
+    "norms",
+    "proximity",
+]
