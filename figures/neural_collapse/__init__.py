@@ -2,7 +2,6 @@
 
 from figures.neural_collapse import (
     bias,
-    bottleneck,
     central_path,
     certificates,
     contrastive,
@@ -18,11 +17,11 @@ from figures.neural_collapse import (
     mse_geometry,
     norms,
     proximity,
+    width_bottleneck,
 )
 
 __all__ = [
     "bias",
-    "bottleneck",
     "central_path",
     "certificates",
     "contrastive",
@@ -38,4 +37,5 @@ __all__ = [
     "mse_geometry",
     "norms",
     "proximity",
+    "width_bottleneck",
 ]

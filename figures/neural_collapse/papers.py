@@ -7,7 +7,7 @@ DEEP_LINEAR_COLLAPSE = Paper(
     ("Hien Dang", "Tho Tran", "Stanley Osher", "Hung Tran-The", "Nhat Ho", "Tan Nguyen"),
     2023,
     arxiv="2301.00437",
-    version=None,
+    version=5,
     venue="ICML 2023",
 )
 PERTURBATION_ANALYSIS = Paper(
