@@ -129,7 +129,7 @@ def _sizes_at_fixed_signal(run: Any) -> Iterator[Any]:
     scales = [scale_of_signal(d) for d in features]
     predicted = np.array([predicted_size(d, a) for d, a in zip(features, scales, strict=True)])
     needed = _needed(run, naive_bayes_errors, [dict(n_features=d, mean_scale=a) for d, a in zip(features, scales,
-                     strict=True)], predicted, run.choose(quick=1024, full=4096))  # fmt: skip
+                     strict=True)], predicted, run.choose(quick=2048, full=4096))  # fmt: skip
     d = np.array(features, dtype=float)
     yield agreement(
         "samples-at-fixed-signal",

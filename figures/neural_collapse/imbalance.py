@@ -150,7 +150,7 @@ def _two_sizes(run: Any) -> Any:
 
 def _vanishing_ridges(run: Any, sizes: Any) -> Any:
     """Trained matrices in the inverse of their least margin, which vanishes like 1 / log(1 / ridge), extended to 0."""
-    ridges = np.geomspace(1e-4, 1e-6, 5)
+    ridges = np.geomspace(1e-4, 5e-6, 5)
     grid = run.grid(quick=[dict(class_sizes=one, weight_ridges=(ridge,), feature_ridge=ridge, width=len(one) + 1)
                            for one in sizes for ridge in ridges.tolist()])  # fmt: skip
     runs = run.sample(simulate_cross_entropy_training, grid, n_trials=[1] * len(grid))
@@ -175,11 +175,11 @@ def _vanishing_ridges(run: Any, sizes: Any) -> Any:
         "vanishing-ridges",
         distances(found, wanted),
         precision=1e-3,
-        reason="what a polynomial of degree 4 through ridges of 1e-4 to 1e-6 leaves: 4e-4 measured, 0.03 to 0.08 at "
+        reason="what a polynomial of degree 4 through ridges of 1e-4 to 5e-6 leaves: 6e-4 measured, 0.03 and more at "
         "the smallest ridge",
         rivals={
             "simplex frames": distances(found, [(simplex,) * 3 for simplex, *_ in wanted]),
-            "reached at a ridge of 1e-6": distances(smallest, wanted),
+            "reached at a ridge of 5e-6": distances(smallest, wanted),
         },
         at=dict(class_sizes=_names(sizes)[:, np.newaxis], part=PARTS),
     )

@@ -68,7 +68,7 @@ def simulate_cross_entropy_training(
     for K = 8, M = 3, d = 9.
 
     Raises ``ValueError`` naming the parameter (also for a code of larger rank than a width), and ``RuntimeError`` where
-    training does not converge.
+    training does not converge, as happens in some runs at ridges below 3e-6.
     """
     sizes, ridges = checked_sizes(class_sizes, whole=not reduced), checked_ridges(weight_ridges, feature_ridge)
     widths, n_classes = checked_widths(width, len(ridges) - 1), len(sizes)
