@@ -6,11 +6,18 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from assay.engine import Engine
+from assay.registry import select
+from assay.run import Run
+from assay.store import Store
+from assay.suite import judge_claim
 
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.load_profile("ci")
@@ -118,3 +125,22 @@ class Bench:
 def bench(tmp_path: Path) -> Bench:
     (tmp_path / "toy.py").write_text(textwrap.dedent(TOY))
     return Bench(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One store for a module's tests, so that each claim is simulated once."""
+    return tmp_path_factory.mktemp("output")
+
+
+@pytest.fixture
+def failing(output: Path) -> Callable[[str], set[str]]:
+    """A function from a claim's id to the names of its checks that do not agree, with the theory as it is patched."""
+
+    def names(claim_id: str) -> set[str]:
+        with Engine() as engine:
+            judged = judge_claim(select([claim_id])[0], Run("quick", 0, Store(output / "store"), engine))
+        assert not judged.problem
+        return {verdict.check for verdict in judged.verdicts if verdict.outcome != "agrees"}
+
+    return names

@@ -16,12 +16,6 @@ from figures.accelerated_sgd._feature_laws import LAWS
 from theory.accelerated_sgd import complex_eigenvalue_window, mean_tail_bias, risk_curve, tail_average_risk_curve
 
 
-@pytest.fixture(scope="module")
-def output(tmp_path_factory):
-    """One store for all mutants that are judged, so that each claim is simulated once."""
-    return tmp_path_factory.mktemp("mutants")
-
-
 def verdict_of(claim, check, folder):
     """Return the quick verdict of one check; wrong values that are stored need a folder of their own."""
     with Engine() as engine:

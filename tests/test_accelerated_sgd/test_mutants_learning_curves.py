@@ -10,12 +10,6 @@ from figures.accelerated_sgd._training_sets import training_set
 from theory.accelerated_sgd import MomentumScheme, cumulative_lookahead_loss, stability_trace, stationary_risk
 
 
-@pytest.fixture(scope="module")
-def output(tmp_path_factory):
-    """One store for all mutants, so that each claim is simulated once."""
-    return tmp_path_factory.mktemp("mutants")
-
-
 def judged(claim, check, predicted, output):
     return assay.judge(f"accelerated_sgd.{claim}", predicted, check=check, output=output).outcome
 

@@ -13,12 +13,6 @@ from assay.store import Store
 from theory.accelerated_sgd import TrackingSchedule, asgd_scheme, growth_rate, tracking_optimal_schedule
 
 
-@pytest.fixture(scope="module")
-def output(tmp_path_factory):
-    """One store for all mutants, so that each claim is simulated once."""
-    return tmp_path_factory.mktemp("mutants")
-
-
 def accelerated_contraction(wrong=""):
     """1 - rho on the spectrum of two levels."""
 

@@ -30,12 +30,6 @@ from theory.accelerated_sgd import (
 )
 
 
-@pytest.fixture(scope="module")
-def output(tmp_path_factory):
-    """One store for all mutants that are judged, so that each claim is simulated once."""
-    return tmp_path_factory.mktemp("mutants")
-
-
 def outcome_of(claim, check, folder):
     """Return the quick outcome of one check; wrong values that are stored need a folder of their own."""
     with Engine() as engine:

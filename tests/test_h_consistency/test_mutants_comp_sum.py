@@ -8,11 +8,6 @@ import pytest
 import assay
 
 
-@pytest.fixture(scope="module")
-def output(tmp_path_factory):
-    return tmp_path_factory.mktemp("comp-sum")
-
-
 def outcome(check, formula, output):
     return assay.judge("h_consistency.1", formula, check=check, output=output).outcome
 

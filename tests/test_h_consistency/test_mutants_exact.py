@@ -8,12 +8,6 @@ import pytest
 import assay
 
 
-@pytest.fixture(scope="module")
-def output(tmp_path_factory):
-    """One store, so that pairs and searches run once."""
-    return tmp_path_factory.mktemp("transforms")
-
-
 def outcome(check, formula, output):
     return assay.judge("h_consistency.3", formula, check=check, output=output).outcome
 

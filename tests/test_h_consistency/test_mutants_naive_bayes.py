@@ -11,12 +11,6 @@ import assay
 SIGNAL = (2 * 1.6448536269514722) ** 2
 
 
-@pytest.fixture(scope="module")
-def output(tmp_path_factory):
-    """One store for all mutants, so that the claim is simulated once."""
-    return tmp_path_factory.mktemp("naive-bayes")
-
-
 def error(m, d, signal, wrong=""):
     noise = {"2d for 4d": 2, "m for each class": 2, "noise of the means lost": 0}.get(wrong, 4) * d / (m * signal)
     variances = (m - 6) / (m - 4)

@@ -9,12 +9,6 @@ import assay
 from theory.h_consistency import h_consistency_bound
 
 
-@pytest.fixture(scope="module")
-def output(tmp_path_factory):
-    """One store for all mutants, so that each claim is computed once."""
-    return tmp_path_factory.mktemp("robustness")
-
-
 def phi(u, tau):
     return math.log1p(u) if tau == 1 else ((1 + u) ** (1 - tau) - 1) / (1 - tau)
 

@@ -14,12 +14,6 @@ from assay.store import Store
 from theory.neural_collapse import batch_interaction, scl_batch_lower_bound, scl_lower_bound, scl_step_geometry
 
 
-@pytest.fixture(scope="module")
-def output(tmp_path_factory):
-    """One store for all mutants: the wrong formulas are no part of what is stored."""
-    return tmp_path_factory.mktemp("contrastive")
-
-
 def passed(claim, output):
     with Engine() as engine:
         checks = select([claim])[0].check(Run("quick", 0, Store(output / "store"), engine))

@@ -6,31 +6,12 @@ import numpy as np
 import pytest
 
 import theory.neural_collapse as theory
-from assay.engine import Engine
-from assay.registry import select
-from assay.run import Run
-from assay.store import Store
-from assay.suite import judge_claim
 from figures.neural_collapse import bias, certificates, landscape, mode_dynamics
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    """One store for all faults, so that each claim is simulated once."""
-    return Store(tmp_path_factory.mktemp("mutants"))
-
-
-def failing(claim, store):
-    """Return the names of the checks that fail at quick scale."""
-    with Engine() as engine:
-        outcome = judge_claim(select([f"neural_collapse.{claim}"])[0], Run("quick", 0, store, engine))
-    assert not outcome.problem
-    return {verdict.check for verdict in outcome.verdicts if verdict.outcome != "agrees"}
-
-
 @pytest.mark.parametrize("claim", [4, 5, 7, 8, 9])
-def test_nothing_fails_without_a_fault(claim, store):
-    assert failing(claim, store) == set()
+def test_nothing_fails_without_a_fault(claim, failing):
+    assert failing(f"neural_collapse.{claim}") == set()
 
 
 def only_global(class_sizes, *, local_minima=True, **ridges):
@@ -57,17 +38,17 @@ def every_subset(class_sizes, *, local_minima=True, **ridges):
         (every_subset, "every-level-reached"),
     ],
 )
-def test_level_faults(levels, check, store, monkeypatch):
+def test_level_faults(levels, check, failing, monkeypatch):
     monkeypatch.setattr(landscape, "mse_loss_levels", levels)
-    assert check in failing(7, store)
+    assert check in failing("neural_collapse.7")
 
 
-def test_a_metastable_class_is_not_lost_at_the_global_threshold(store, monkeypatch):
+def test_a_metastable_class_is_not_lost_at_the_global_threshold(failing, monkeypatch):
     def on_the_global_branch(ridges, *, n_layers, branch="global"):
         return theory.collapse_fit(ridges, n_layers=n_layers)
 
     monkeypatch.setattr(landscape, "collapse_fit", on_the_global_branch)
-    assert failing(7, store) == {"metastable-fit"}
+    assert failing("neural_collapse.7") == {"metastable-fit"}
 
 
 def recursion_with(*, power=0, decay=1.0, mean=1.0):
@@ -86,18 +67,18 @@ def recursion_with(*, power=0, decay=1.0, mean=1.0):
 
 
 @pytest.mark.parametrize("fault", [dict(power=1), dict(power=-1), dict(decay=-1.0), dict(decay=2.0), dict(mean=0.5)])
-def test_recursion_faults(fault, store, monkeypatch):
+def test_recursion_faults(fault, failing, monkeypatch):
     monkeypatch.setattr(mode_dynamics, "mode_recursion", recursion_with(**fault))
-    assert "recursion" in failing(8, store)
+    assert "recursion" in failing("neural_collapse.8")
 
 
-def test_the_boundary_is_not_the_larger_root(store, monkeypatch):
+def test_the_boundary_is_not_the_larger_root(failing, monkeypatch):
     def swapped(ridges, *, n_layers, branch="global"):
         other = {"stable": "unstable", "unstable": "stable"}.get(branch, branch)
         return theory.collapse_fit(ridges, n_layers=n_layers, branch=other)
 
     monkeypatch.setattr(mode_dynamics, "collapse_fit", swapped)
-    assert "ends-beside-the-boundary" in failing(8, store)
+    assert "ends-beside-the-boundary" in failing("neural_collapse.8")
 
 
 def geometry_with(**changes):
@@ -120,41 +101,41 @@ def geometry_with(**changes):
         dict(loss=lambda loss: 2 * loss),
     ],
 )
-def test_bias_geometry_faults(changes, store, monkeypatch):
+def test_bias_geometry_faults(changes, failing, monkeypatch):
     monkeypatch.setattr("figures.neural_collapse._training.mse_geometry", geometry_with(**changes))
-    assert failing(5, store) - {"label-singular-values"}
+    assert failing("neural_collapse.5") - {"label-singular-values"}
 
 
-def test_label_spectrum_fault(store, monkeypatch):
+def test_label_spectrum_fault(failing, monkeypatch):
     monkeypatch.setattr(bias, "centred_label_singular_values", lambda n: np.sqrt(np.sort(n)[::-1][1:]))
-    assert failing(5, store) == {"label-singular-values"}
+    assert failing("neural_collapse.5") == {"label-singular-values"}
 
 
-def test_narrow_layers_do_not_keep_the_smallest_classes(store, monkeypatch):
+def test_narrow_layers_do_not_keep_the_smallest_classes(failing, monkeypatch):
     monkeypatch.setattr(
         "figures.neural_collapse._training.mse_geometry",
         geometry_with(end_to_end=lambda matrix: matrix[::-1, ::-1]),
     )
-    assert "end-to-end" in failing(4, store)
+    assert "end-to-end" in failing("neural_collapse.4")
 
 
 @pytest.mark.parametrize(
     ("name", "ridge_factor"),
     [("mse_dual_bound", 4.0), ("cross_entropy_dual_bound", 4.0), ("mse_dual_bound", 0.25)],
 )
-def test_certificates_with_another_norm_bound(name, ridge_factor, store, monkeypatch):
+def test_certificates_with_another_norm_bound(name, ridge_factor, failing, monkeypatch):
     def other(matrix, class_sizes, *, weight_ridge, feature_ridge):
         bound = getattr(theory, name)
         return bound(matrix, class_sizes, weight_ridge=ridge_factor * weight_ridge, feature_ridge=feature_ridge)
 
     monkeypatch.setattr(certificates, name, other)
-    assert "duality-gap" in failing(9, store) or "any-matrix" in failing(9, store)
+    assert "duality-gap" in failing("neural_collapse.9") or "any-matrix" in failing("neural_collapse.9")
 
 
 @pytest.mark.parametrize("name", ["mse_dual_bound", "cross_entropy_dual_bound"])
-def test_certificates_of_matrices_with_reversed_rows(name, store, monkeypatch):
+def test_certificates_of_matrices_with_reversed_rows(name, failing, monkeypatch):
     def of_reversed(matrix, class_sizes, **ridges):
         return getattr(theory, name)(matrix[::-1], class_sizes, **ridges)
 
     monkeypatch.setattr(certificates, name, of_reversed)
-    assert "duality-gap" in failing(9, store)
+    assert "duality-gap" in failing("neural_collapse.9")

@@ -7,12 +7,6 @@ import assay
 from theory.neural_collapse import collapse_fit, collapse_thresholds
 
 
-@pytest.fixture(scope="module")
-def output(tmp_path_factory):
-    """One store for all mutants, so that each claim is simulated once."""
-    return tmp_path_factory.mktemp("mutants")
-
-
 def judged(claim, formula, check, output):
     return assay.judge(f"neural_collapse.{claim}", formula, check=check, output=output).outcome
 

@@ -18,12 +18,6 @@ from theory.neural_collapse import (
 )
 
 
-@pytest.fixture(scope="module")
-def output(tmp_path_factory):
-    """One store for all mutants: the wrong formulas are no part of what is stored."""
-    return tmp_path_factory.mktemp("perturbation")
-
-
 def passed(claim, output):
     with Engine() as engine:
         checks = select([claim])[0].check(Run("quick", 0, Store(output / "store"), engine))

@@ -12,11 +12,6 @@ from theory.random_features import activation_coefficients, deep_rf_layers, deep
 STEP = 1e-4
 
 
-@pytest.fixture(scope="module")
-def output(tmp_path_factory):
-    return tmp_path_factory.mktemp("deep")
-
-
 def climb(mu, eigenvalues, widths, linear, noise, wrong=""):
     """Return shift and degrees of freedom of the last layer for a shift mu of the input; None below the range of mu."""
     learned = (eigenvalues / (eigenvalues + mu)).sum()

@@ -16,12 +16,6 @@ from theory.random_features import (
 )
 
 
-@pytest.fixture(scope="module")
-def output(tmp_path_factory):
-    """One store for all mutants, so that each claim is simulated once."""
-    return tmp_path_factory.mktemp("mutants")
-
-
 def solve(eigenvalues, target_coefficients, noise_variance, n_samples, n_features, ridge):
     return rf_risk(eigenvalues, target_coefficients, n_samples=n_samples, n_features=n_features, ridge=ridge,
                    noise_variance=noise_variance)  # fmt: skip

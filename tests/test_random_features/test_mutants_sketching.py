@@ -9,12 +9,6 @@ import assay
 from theory.random_features import optimal_sketch, rf_risk, sketched_risk, sketched_risk_correlated
 
 
-@pytest.fixture(scope="module")
-def output(tmp_path_factory):
-    """One store for all mutants, so that each claim is simulated once."""
-    return tmp_path_factory.mktemp("mutants")
-
-
 def lost_minus_one(**point):
     return sketched_risk(**point, limit=True).risk
 

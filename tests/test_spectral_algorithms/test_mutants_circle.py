@@ -21,12 +21,6 @@ from theory.spectral_algorithms import (
 )
 
 
-@pytest.fixture(scope="module")
-def output(tmp_path_factory):
-    """One store for all mutants, so that each claim is simulated once."""
-    return tmp_path_factory.mktemp("mutants")
-
-
 def circle(profile, n_samples, eigenvalues, target_coefficients, noise_variance, *, fold=fold, half=0.5, cross_factor=2,
            per_sample=True, squared=None, aliased_target=True):  # fmt: skip
     """Return the loss by the theorem's own sums, with one thing or another changed."""

@@ -11,12 +11,6 @@ import assay
 from theory.spectral_algorithms import circle_noiseless_constant, noisy_asymptotics, wishart_noiseless_constant
 
 
-@pytest.fixture(scope="module")
-def output(tmp_path_factory):
-    """One store for all mutants, so that each claim is computed once."""
-    return tmp_path_factory.mktemp("mutants")
-
-
 def judge(claim, check, formula, output):
     return assay.judge(f"spectral_algorithms.{claim}", formula, check=check, output=output).outcome
 

@@ -23,12 +23,6 @@ from theory.spectral_algorithms import (
 STUDENT, TEACHER = {"ntk": 0.5, "rfk": 1.5}, {"ntk": 0.5, "rfk": 1.0}
 
 
-@pytest.fixture(scope="module")
-def output(tmp_path_factory):
-    """One store for all mutants, so that each claim is simulated once."""
-    return tmp_path_factory.mktemp("mutants")
-
-
 def best_loss(wrong=""):
     def predicted(n_samples, kappa):
         n = n_samples // 2 if wrong == "every other sample" else n_samples

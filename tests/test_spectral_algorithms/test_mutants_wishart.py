@@ -19,12 +19,6 @@ from theory.spectral_algorithms import (
 )
 
 
-@pytest.fixture(scope="module")
-def output(tmp_path_factory):
-    """One store for all mutants, so that each claim is simulated once."""
-    return tmp_path_factory.mktemp("mutants")
-
-
 def judged(claim, check, predicted, output):
     return assay.judge(f"spectral_algorithms.{claim}", predicted, check=check, output=output).outcome
 
