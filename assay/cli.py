@@ -51,8 +51,10 @@ def list_command(as_json: bool) -> None:
 @click.argument("claim")
 @OUTPUT
 def show(claim: str, output: Path) -> None:
-    """Show a claim: statement, formula, paper, last verdicts, how to run and cite it."""
-    from assay.drawing import resolution
+    """Show a claim as its page does: statement, formula, last verdicts, how to run, judge and cite it."""
+    import shutil
+
+    from assay.console import describe
     from assay.run import SCALES
     from assay.suite import load
 
@@ -60,21 +62,8 @@ def show(claim: str, output: Path) -> None:
     if len(chosen) != 1:
         raise click.UsageError(f"{claim!r} has {len(chosen)} claims: name one, such as {chosen[0].id}")
     (one,) = chosen
-    click.echo(f"{one.id}  ({one.nature}; {one.status}, {one.evidence} evidence)\n\n{one.statement}\n")
-    for line in one.formula.splitlines():
-        click.echo(f"    {line.strip()}")
-    click.echo(
-        f"\nAssumptions: {one.assumptions}" + (f"\nNormalisations: {one.normalisations}" * bool(one.normalisations))
-    )
-    click.echo(f"Source: {one.paper.short()}, {one.label}\n")
-    for scale in SCALES:
-        for entry in load(output, scale):
-            if entry["claim"] == one.id:
-                passed = "passes" if entry["passed"] else "FAILS"
-                distance = f"deviation {entry['deviation']:.2g} of {entry['tolerance']:.2g}"
-                words = f"{passed}: {entry['outcome']}, {distance}, resolution {resolution(entry)}"
-                click.echo(f"{scale:<6} {entry['check']:<24} {words}")
-    click.echo(f"\nRun it:   assay run {one.id}\nCite it:\n{one.paper.bibtex()}")
+    entries = [entry for scale in SCALES for entry in load(output, scale) if entry["claim"] == one.id]
+    click.echo(describe(one, entries, width=min(shutil.get_terminal_size().columns, 120)))
 
 
 @cli.command()

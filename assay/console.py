@@ -1,15 +1,17 @@
-"""What a run prints while it goes on, and what a failure says."""
+"""What a run prints while it goes on, what a failure says, and a claim as the terminal shows it."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import click
 
-from assay.suite import Outcome
+from assay.registry import Claim
+from assay.suite import Outcome, Record
 
 
 class Report:
@@ -77,3 +79,44 @@ def _failures(outcome: Outcome, scale: str, seed: int) -> Iterator[str]:
             yield f"    {verdict.advice}"
     if not outcome.passed and not outcome.absent:
         yield f"  again: assay run {outcome.claim.id} --scale {scale} --seed {seed}"
+
+
+def describe(claim: Claim, entries: Sequence[Record], width: int) -> str:
+    """Return a claim as text: statement, formula, source, last verdicts, and how to run, judge and cite it."""
+    from assay.formula import pretty_formula
+
+    def wrapped(text: str) -> str:
+        return textwrap.fill(text, width, initial_indent="  ", subsequent_indent="  ")
+
+    formulas = [pretty_formula(formula, width - 4) for formula in claim.formula.splitlines() if formula.strip()]
+    parts = [
+        f"{click.style(claim.id, bold=True)}: {claim.status}, {claim.evidence} evidence ({claim.nature})",
+        wrapped(claim.statement),
+        *(textwrap.indent(formula, "    ") for formula in formulas),
+        f"Assumptions\n{wrapped(claim.assumptions)}",
+        *([f"Normalisations\n{wrapped(claim.normalisations)}"] if claim.normalisations else []),
+        f"Source\n{wrapped(f'{claim.paper.short()}, {claim.label}. {claim.paper.title}.')}",
+        *(_last_verdicts(entries) or [f"Not run yet: assay run {claim.id}"]),
+        f"Run it\n  assay run {claim.id}\n  assay run {claim.id} --scale full",
+        f'Judge a formula of your own, in Python\n  assay.judge("{claim.id}", my_formula)',
+        f"Cite it\n{textwrap.indent(claim.paper.bibtex(), '  ')}",
+    ]
+    return "\n\n".join(parts)
+
+
+def _last_verdicts(entries: Sequence[Record]) -> list[str]:
+    """Return one table for each scale: a row per check, as wide as its longest name."""
+    from assay.drawing import resolution
+
+    tables = []
+    for scale in dict.fromkeys(entry["scale"] for entry in entries):
+        rows = [("check", "outcome", "deviation", "tolerance", "resolution", "rejected")]
+        for entry in (entry for entry in entries if entry["scale"] == scale):
+            candidates = [*entry["rivals"], *entry["controls"]]
+            rejected = f"{sum(one['rejected'] for one in candidates)} of {len(candidates)}"
+            deviation, tolerance = (f"{entry[name]:.2g}" for name in ("deviation", "tolerance"))
+            rows.append((entry["check"], entry["outcome"], deviation, tolerance, resolution(entry), rejected))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(cell.ljust(room) for cell, room in zip(row, widths, strict=True)).rstrip() for row in rows]
+        tables.append(f"Last verdicts, scale {scale}\n" + textwrap.indent("\n".join(lines), "  "))
+    return tables

@@ -103,8 +103,12 @@ def test_show_tells_statement_verdict_and_citation(bench):
     words = (
         "The mean is the mean.",
         "Normal noise.",
-        "passes: agrees",
+        "Ex = μ",
+        "Last verdicts, scale quick",
+        "mean   agrees",
+        "1 of 1",
         "assay run toy.1",
+        'assay.judge("toy.1", my_formula)',
         "@article{author2024theorem",
     )
     assert [one for one in words if one not in shown] == []
