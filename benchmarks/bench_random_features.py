@@ -5,15 +5,13 @@ Run: python -m benchmarks.bench_random_features
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import eval_gegenbauer
 
-from benchmarks._timing import dgemm_rate, interleaved, print_ratios
-from simulations._streams import spawn_streams
+from benchmarks._timing import compare, interleaved, print_ratios
 from simulations.random_features import (
     simulate_deep_rf,
     simulate_gaussian_rf,
@@ -23,32 +21,6 @@ from simulations.random_features import (
 )
 from simulations.random_features._activations import degree_multiplicities, sphere_coefficients
 from theory.random_features import power_law_task, rf_risk
-
-N_TRIALS = 4
-
-
-def compare(
-    title: str, ours: Callable[[int], np.ndarray], plain: Callable[[np.random.Generator], object], flops: float
-) -> None:
-    """Time a simulator and its plain twin; print speed, spread, and the time that the dominating flops would take.
-
-    ``ours(n_trials)`` and ``plain(generator)`` return the test errors of n_trials trials and of one. The cost at equal
-    accuracy is time per trial times the squared relative spread.
-    """
-    rate = dgemm_rate()
-    streams = spawn_streams(1, N_TRIALS)
-    seconds = interleaved({"plain NumPy": lambda: [plain(rng) for rng in streams], "simulator": lambda: ours(N_TRIALS)})
-    print_ratios(title, seconds, reference="plain NumPy", n_units=N_TRIALS)
-    least = {name: values.min() / N_TRIALS for name, values in seconds.items()}
-    print(f"  share of the dgemm limit ({rate / 1e9:.0f} GFLOP/s): {flops / rate / least['simulator']:.2f}")
-    spreads = []
-    for errors in (ours(60), np.array([plain(rng) for rng in spawn_streams(2, 60)])):
-        spreads.append(errors.std(axis=0) / errors.mean(axis=0))
-    cost = spreads[0] ** 2 * least["simulator"], spreads[1] ** 2 * least["plain NumPy"]
-    print(
-        f"  spread per trial, largest: {spreads[0].max():.4f}, plain {spreads[1].max():.4f};"
-        f" gain at equal accuracy {np.min(cost[1] / cost[0]):.0f} to {np.max(cost[1] / cost[0]):.0f}"
-    )
 
 
 def bench_fixed_point(n_modes: int, n_points: int) -> None:

@@ -10,8 +10,7 @@ import itertools
 import numpy as np
 from scipy import fft
 
-from benchmarks._timing import interleaved, print_ratios
-from benchmarks.bench_random_features import compare
+from benchmarks._timing import compare, interleaved, print_ratios
 from simulations._streams import spawn_streams
 from simulations.spectral_algorithms import simulate_circle, simulate_hierarchical_regression, simulate_wishart
 from theory.spectral_algorithms import circle_loss, gradient_flow_profile, ridge_profile, wishart_measures

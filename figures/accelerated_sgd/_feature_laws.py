@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from assay import structure
 from figures.accelerated_sgd._configurations import CONFIGURATIONS, trials_for
 from figures.accelerated_sgd._dense import dense_risks
 
@@ -94,3 +96,20 @@ def dense_cases(run: Any) -> tuple[list[Case], Any]:
         known = CONFIGURATIONS[case.configuration]
         grid.append(case.arguments() | LAWS[case.law].moments | dict(last_step=known.last_step, burn_in=known.burn_in))
     return cases, run.compute(dense_risks, run.grid(quick=grid))
+
+
+def dense_check(name: str, cases: list[Case], risks: np.ndarray, predicted: Callable[..., float]) -> Any:
+    """Compare ``predicted(case, **changes)`` with the risks of dense linear algebra, (n_cases,)."""
+    gaps, moved = (
+        [abs(predicted(case, noise_variance=factor * case.arguments()["noise_variance"]) / risk - 1)
+         for case, risk in zip(cases, risks, strict=True)]
+        for factor in (1.0, 1.0 + 1e-6)
+    )  # fmt: skip
+    return structure(
+        name,
+        gaps,
+        precision=1e-10,
+        reason="rounding over at most 150 steps",
+        controls={"label noise raised by a millionth": moved},
+        at=dict(configuration=[case.configuration for case in cases], law=[case.law for case in cases]),
+    )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from assay import agreement, claim, curve, distribution, figure, structure
+from assay import agreement, claim, curve, distribution, figure
 from figures.accelerated_sgd import risk_drawings
 from figures.accelerated_sgd._configurations import (
     CONFIGURATIONS,
@@ -21,6 +21,7 @@ from figures.accelerated_sgd._feature_laws import (
     LAWS,
     Case,
     dense_cases,
+    dense_check,
     feature_law_cases,
     feature_law_precision,
     feature_law_trials,
@@ -184,16 +185,4 @@ def _drawn_law(run: Any, sampler: str, batch_size: int, n_trials: int) -> Callab
 def _dense(run: Any) -> Any:
     """The recursion against all (2d)^2 second moments, in any law of the features."""
     cases, dense = dense_cases(run)
-    gaps, moved = (
-        [abs(_curve(case, noise_variance=factor * case.arguments()["noise_variance"])[-1] / risk - 1)
-         for case, risk in zip(cases, dense.last, strict=True)]
-        for factor in (1.0, 1.0 + 1e-6)
-    )  # fmt: skip
-    return structure(
-        "dense-moments",
-        gaps,
-        precision=1e-10,
-        reason="rounding over at most 150 steps",
-        controls={"label noise raised by a millionth": moved},
-        at=dict(configuration=[case.configuration for case in cases], law=[case.law for case in cases]),
-    )
+    return dense_check("dense-moments", cases, dense.last, lambda case, **changes: _curve(case, **changes)[-1])

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from assay import agreement, claim, curve, figure, structure
+from assay import agreement, claim, curve, figure
 from figures.accelerated_sgd import risk_drawings
 from figures.accelerated_sgd._configurations import (
     CONFIGURATIONS,
@@ -20,6 +20,7 @@ from figures.accelerated_sgd._feature_laws import (
     LAWS,
     Case,
     dense_cases,
+    dense_check,
     feature_law_cases,
     feature_law_precision,
     feature_law_trials,
@@ -133,19 +134,7 @@ def _feature_laws(run: Any) -> Any:
 def _dense(run: Any) -> Any:
     """The running sums against the double sum over all lags of the dense second moments."""
     cases, dense = dense_cases(run)
-    gaps, moved = (
-        [abs(_curve(case, noise_variance=factor * case.arguments()["noise_variance"])[-1] / risk - 1)
-         for case, risk in zip(cases, dense.tail, strict=True)]
-        for factor in (1.0, 1.0 + 1e-6)
-    )  # fmt: skip
-    return structure(
-        "dense-lags",
-        gaps,
-        precision=1e-10,
-        reason="rounding over at most 150 steps",
-        controls={"label noise raised by a millionth": moved},
-        at=dict(configuration=[case.configuration for case in cases], law=[case.law for case in cases]),
-    )
+    return dense_check("dense-lags", cases, dense.tail, lambda case, **changes: _curve(case, **changes)[-1])
 
 
 def _headline(run: Any) -> Iterator[Any]:
