@@ -4,7 +4,8 @@ BIN := .venv/bin
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help figures test check audit notebooks bench lint clean
+NOTEBOOKS = $(patsubst notebooks/%.py,build/notebooks/%.ipynb,$(wildcard notebooks/*.py))
+.PHONY: help figures test check audit notebooks site bench lint clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -37,15 +38,27 @@ audit: .venv/.locked  ## Run every claim at quick scale under 20 fresh seeds
 	  $(BIN)/assay run --seed $$seed --output build/audit --no-figures || failed=$$((failed + 1)); \
 	done; echo "$$failed of 20 seeds failed"; test $$failed -eq 0
 
-notebooks: .venv/.docs-locked  ## Execute the notebooks into build/notebooks
-	@mkdir -p build/notebooks
-	@for source in notebooks/*.py; do \
-	  $(BIN)/jupytext --quiet --to ipynb --run-path . --execute --output build/notebooks/$$(basename $$source .py).ipynb $$source || exit 1; \
-	  echo "build/notebooks/$$(basename $$source .py).ipynb"; \
-	done
+notebooks: .venv/.docs-locked  ## Execute the notebooks into build/notebooks, two at a time
+	@$(MAKE) --no-print-directory --jobs 2 $(NOTEBOOKS)
 
-bench: .venv/.locked  ## Compare simulators and solvers with their plain twins
-	@for source in benchmarks/bench_*.py; do $(BIN)/python -m benchmarks.$$(basename $$source .py) || exit 1; done
+# Executed again when the notebook, or the theory or simulations of its family, are newer.
+.SECONDEXPANSION:
+build/notebooks/%.ipynb: notebooks/%.py $$(wildcard theory/$$**.py theory/$$*/*.py simulations/$$**.py simulations/$$*/*.py)
+	@mkdir -p $(@D)
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/jupytext --quiet --to ipynb --run-path . --execute --output $@ $< 2> $@.log || { cat $@.log; exit 1; }
+	@echo $@
+
+site: notebooks  ## Build the site into build/site, from the results of the largest scale that was run
+	@$(BIN)/python -m docs.pages
+	@$(BIN)/python -m sphinx -c docs -q -W --keep-going build/pages build/site
+	@echo "Open build/site/index.html"
+
+bench: .venv/.locked  ## Compare simulators and solvers with their plain twins; kept in build/bench for the site
+	@mkdir -p build/bench
+	@for source in benchmarks/bench_*.py; do \
+	  name=$$(basename $$source .py); report=build/bench/$${name#bench_}.txt; \
+	  $(BIN)/python -m benchmarks.$$name > $$report.part && mv $$report.part $$report && cat $$report || exit 1; \
+	done
 
 lint: .venv/.locked  ## Check style, types and who imports whom
 	@$(BIN)/ruff check
@@ -55,4 +68,4 @@ lint: .venv/.locked  ## Check style, types and who imports whom
 
 clean:  ## Remove everything generated, but not .venv
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find assay theory simulations figures tests benchmarks notebooks -name __pycache__ -prune -exec rm -rf {} +
+	find assay theory simulations figures tests benchmarks notebooks docs -name __pycache__ -prune -exec rm -rf {} +

@@ -22,9 +22,14 @@ from assay.verdict import Verdict, show_resolution
 STYLE = Path(__file__).parent / "assets" / "assay.mplstyle"
 
 
-def draw_figures(claims: Sequence[Claim], entries: Sequence[Record], output: Path, scale: str) -> list[str]:
-    """Draw every figure whose claims all have tables, unless it would come out as it is; return what went wrong."""
-    folder, tables = output / "figures", output / "results" / scale / "tables"
+def draw_figures(
+    claims: Sequence[Claim], entries: Sequence[Record], output: Path, scale: str, *, bare: Path | None = None
+) -> list[str]:
+    """Draw every figure whose claims all have tables, unless it would come out as it is; return what went wrong.
+
+    Into ``output / "figures"`` with the verdicts below the drawing, or into the folder ``bare`` without them.
+    """
+    folder, tables = bare or output / "figures", output / "results" / scale / "tables"
     stamps_file = folder / ".stamps.json"
     stamps = json.loads(stamps_file.read_text()) if stamps_file.exists() else {}
     shown: dict[str, list[Claim]] = {}
@@ -34,7 +39,7 @@ def draw_figures(claims: Sequence[Claim], entries: Sequence[Record], output: Pat
     for name, members in shown.items():
         if not all((tables / f"{claim.id}.csv").exists() for claim in members):
             continue
-        text = caption([entry for entry in entries if entry["figure"] == name])
+        text = "" if bare else caption([entry for entry in entries if entry["figure"] == name])
         stamp = _stamp(members, tables, text)
         files = {kind: folder / f"{name}.{kind}" for kind in ("svg", "png")}
         if stamps.get(name) != stamp or not all(path.exists() for path in files.values()):
@@ -117,20 +122,26 @@ def _draw(members: Sequence[Claim], tables: Path, text: str, files: Mapping[str,
             picture = spec.draw(frames)
         if picture is None:
             return
-        width, drawing = picture.get_size_inches()
-        wrapped = (textwrap.wrap(line, int(16 * width), subsequent_indent="    ") for line in text.splitlines())
-        text = "\n".join(itertools.chain.from_iterable(wrapped))
-        height = 0.13 * (text.count("\n") + 1) + 0.15  # inches that the caption adds below the drawing
-        picture.set_size_inches(width, drawing + height)
-        if picture.get_layout_engine() is not None:
-            share = height / (drawing + height)
-            picture.get_layout_engine().set(rect=(0, share, 1, 1 - share))
-        picture.text(0.01, 0.06 / (drawing + height), text, fontsize=7, color="0.3", va="bottom")
+        if text:
+            _set_caption(picture, text)
         for kind, path in files.items():
             buffer = io.BytesIO()
             picture.savefig(buffer, format=kind, metadata={"Date": None} if kind == "svg" else None)
             write_atomically(path, buffer.getvalue())
         plt.close(picture)
+
+
+def _set_caption(picture: Any, text: str) -> None:
+    """Write the caption below the drawing, which keeps its size."""
+    width, drawing = picture.get_size_inches()
+    wrapped = (textwrap.wrap(line, int(16 * width), subsequent_indent="    ") for line in text.splitlines())
+    text = "\n".join(itertools.chain.from_iterable(wrapped))
+    height = 0.13 * (text.count("\n") + 1) + 0.15  # inches that the caption adds below the drawing
+    picture.set_size_inches(width, drawing + height)
+    if picture.get_layout_engine() is not None:
+        share = height / (drawing + height)
+        picture.get_layout_engine().set(rect=(0, share, 1, 1 - share))
+    picture.text(0.01, 0.06 / (drawing + height), text, fontsize=7, color="0.3", va="bottom")
 
 
 def _stamp(members: Sequence[Claim], tables: Path, text: str) -> str:

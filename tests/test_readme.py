@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_info
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
@@ -130,14 +131,57 @@ def test_the_readme_names_every_family():
     assert sorted(named) == sorted({claim.family for claim in select([])})
 
 
-def test_make_help_describes_every_target():
-    # Without the flags of a make that runs this very test.
+def make(*arguments: str) -> str:
+    """What make prints, without the flags of a make that runs this very test."""
     environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
-    done = subprocess.run(["make", "help"], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(["make", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_make_help_describes_every_target():
     makefile = (ROOT / "Makefile").read_text()
     targets = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE).group(1).split()
-    described = [line.split()[1] for line in done.stdout.splitlines()]
+    described = [line.split()[1] for line in make("help").splitlines()]
     assert sorted(described) == sorted(targets)
+    named = set(re.findall(r"^make (\w+)|`make (\w+)`", README + CONTRIBUTING, re.MULTILINE))
+    assert {one or other for one, other in named} <= {*targets, "help"}
+
+
+@pytest.mark.parametrize(
+    "command", sorted({" ".join(one.split()) for one in re.findall(r"`assay (list|(?:show|run) [^`]+)`", README)})
+)
+def test_a_command_that_the_readme_names(command, tmp_path):
+    command = command.removesuffix(" --scale full")  # minutes; CI runs that scale
+    output = [] if command.startswith("list") else ["--output", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "assay", *command.split(), *output], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and "random_features.2" in done.stdout, done.stderr
+    assert ("@article" in done.stdout) == command.startswith("show")
+
+
+def test_links_lead_somewhere():
+    for text in (README, CONTRIBUTING):
+        links = [link for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text) if not link.startswith("http")]
+        assert all((ROOT / link).exists() for link in links)
+        assert links or text is CONTRIBUTING
+
+
+def test_contributing_names_the_files_of_a_new_family():
+    from assay.scaffold import CLONE
+
+    table = re.search(r"^\| file .*?\n\n", CONTRIBUTING, re.MULTILINE | re.DOTALL).group()
+    named = re.findall(r"`([\w/]+\.py)`", table)
+    written = [path.format("my_family") for path in CLONE.values() if not path.endswith("__init__.py")]
+    assert sorted(named) == sorted(written)
+
+
+def test_contributing_names_functions_that_exist():
+    from simulations._streams import spawn_streams
+
+    assert "`simulations._streams.spawn_streams`" in CONTRIBUTING and callable(spawn_streams)
+    for path in re.findall(r"`(docs/[\w.]+|requirements[\w-]*\.lock)`", CONTRIBUTING):
+        assert (ROOT / path).exists()
 
 
 def test_the_repository_names_no_machine():

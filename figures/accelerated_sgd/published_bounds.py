@@ -110,7 +110,7 @@ def _simulated(run: Any) -> Any:
     grid = run.grid(quick=[dict(eigenvalues=values, scheme=sgd_scheme(_step(values))) for values in SPECTRA.values()])
     lengths = np.array(run.choose(quick=[50, 100, 200], full=[50, 100, 200, 500, 1000, 2000]))
     trials = run.sample(simulate_tail_average_risk, grid, initial_error=ERROR, burn_in=0, record_lengths=lengths,
-                        noise_variance=NOISE, n_trials=run.choose(quick=2048, full=6144), block=256)  # fmt: skip
+                        noise_variance=NOISE, n_trials=run.choose(quick=5120, full=13824), block=256)  # fmt: skip
     predicted, additive = (
         np.array([_exact(values, multiplicative_noise=noisy)[lengths - 1] for values in SPECTRA.values()])
         for noisy in (True, False)

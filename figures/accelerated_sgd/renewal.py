@@ -154,7 +154,7 @@ def _random_features(run: Any) -> Iterator[Any]:
                     rivals={"no label noise": _risks(problem, scheme, 0.0)})  # fmt: skip
     precision = run.choose(quick=0.1, full=0.05)
     trials = run.sample(simulate_random_feature_risk, run.grid(quick=grid), population_eigenvalues=POPULATION,
-                        population_target=TARGET, record_steps=STEPS, n_trials=run.choose(quick=1024, full=4096),
+                        population_target=TARGET, record_steps=STEPS, n_trials=4096,
                         block=512)  # fmt: skip
     yield agreement(
         "random-features",

@@ -35,7 +35,7 @@ RATE = 1 / (3 * math.sqrt(5)) + 1 / 9
 AVERAGED_BIAS = (5 + 3 * math.sqrt(5)) ** 2  # = 137.1: what N^2 / (kappa kappa_tilde) times the averaged bias tends to
 SGD_RATE = 0.4
 RATES = {"accelerated": RATE, "SGD": SGD_RATE}
-SPREAD = 0.3  # of the simulated risk over its mean, measured and rounded up
+SPREAD = 0.45  # of the simulated risk over its mean, measured and rounded up
 
 
 @claim(
