@@ -1,0 +1,248 @@
+"""Speed of the training of the quadratic network, the collapse of softmax and the mean-field solver.
+
+Run: python -m benchmarks.bench_grokking
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from benchmarks._timing import dgemm_rate, interleaved, print_ratios
+from simulations.grokking import (
+    RegressionData,
+    sample_polynomial_regression,
+    simulate_network_training,
+    simulate_softmax_collapse,
+    train_statistics,
+)
+from theory.grokking._innovations import draw_innovations
+from theory.grokking.dmft import solve_dmft
+
+SCALE, STRENGTH, RATE = 2.0, 0.5, 0.1
+SETTING = dict(output_scale=SCALE, quadratic_strength=STRENGTH, learning_rate=RATE)
+
+
+def recursion_flops(n_samples: int, n_features: int) -> float:
+    """Two products of half a matrix with the data, three halves of a product of square matrices."""
+    return 2.0 * n_samples * n_features**2 + 3.0 * n_features**3
+
+
+def plain_weights(data: RegressionData, width: int, n_steps: int) -> list[float]:
+    """Descent on the weights; training loss alone."""
+    n, d = data.features.shape
+    weights = np.random.default_rng(1).standard_normal((width, d))
+    losses, start = [], 0.0
+    for step in range(n_steps + 1):
+        hidden = data.features @ weights.T
+        output = SCALE * np.mean(hidden + STRENGTH / 2 * hidden**2, axis=1)
+        start = output if step == 0 else start
+        residual = output - start - data.labels
+        losses.append(float(np.mean(residual**2)))
+        slopes = residual[:, None] * (1 + STRENGTH * hidden)
+        weights -= 2 * RATE * d / (n * SCALE) * slopes.T @ data.features
+    return losses
+
+
+def plain_statistics(data: RegressionData, n_steps: int) -> list[tuple[float, float]]:
+    """The recursion of mean and second moment as it is written down, with both losses."""
+    n, d = data.features.shape
+    mean, moment = np.zeros(d), np.eye(d)
+    losses, start = [], 0.0
+    for step in range(n_steps + 1):
+        quadratic = np.sum((data.features @ moment) * data.features, axis=1)
+        output = SCALE * (data.features @ mean + STRENGTH / 2 * quadratic)
+        start = output if step == 0 else start
+        residual = output - start - data.labels
+        change = SCALE * STRENGTH * (moment - np.eye(d)) - np.outer(data.direction, data.direction)
+        variance = (np.trace(change) / (2 * d)) ** 2
+        test = variance + np.sum(change**2) / (2 * d**2) + SCALE**2 * mean @ mean / d
+        losses.append((float(np.mean(residual**2)), float(test)))
+        pull = 2 * RATE * d / n * residual
+        gradient, curvature = data.features.T @ pull, data.features.T @ (pull[:, None] * data.features)
+        step_matrix = np.eye(d) - STRENGTH / SCALE * curvature
+        moved = step_matrix @ mean
+        cross = np.outer(moved, gradient) / SCALE
+        moment = step_matrix @ moment @ step_matrix.T - cross - cross.T + np.outer(gradient, gradient) / SCALE**2
+        mean = moved - gradient / SCALE
+    return losses
+
+
+def bench_training(n_samples: int, n_features: int, width: int, n_steps: int) -> None:
+    """The exact recursion against descent on the weights, plain and with the exact test loss at every step."""
+    data = sample_polynomial_regression(n_samples, n_features, seed=1)
+    rate = dgemm_rate()
+    ours = train_statistics(*vars(data).values(), **SETTING, n_steps=n_steps)
+    np.testing.assert_allclose(
+        np.stack([ours.train_loss, ours.test_terms.sum(axis=1)], axis=1), plain_statistics(data, n_steps), rtol=1e-9
+    )
+    seconds = interleaved(
+        {
+            "plain NumPy, weights, no test loss": lambda: plain_weights(data, width, n_steps),
+            "network simulator": lambda: simulate_network_training(
+                n_samples, n_features, width, **SETTING, n_steps=n_steps, n_trials=1, seed=1
+            ),
+            "plain NumPy, statistics": lambda: plain_statistics(data, n_steps),
+            "recursion": lambda: train_statistics(*vars(data).values(), **SETTING, n_steps=n_steps),
+        },
+        n_rounds=5,
+    )
+    title = f"Training: n = {n_samples}, d = {n_features}, {width} neurons, {n_steps} steps (per step)"
+    print_ratios(title, seconds, reference="plain NumPy, weights, no test loss", n_units=n_steps)
+    share = recursion_flops(n_samples, n_features) * n_steps / rate / seconds["recursion"].min()
+    print(f"  share of the dgemm limit ({rate / 1e9:.0f} GFLOP/s): {share:.2f}")
+
+
+def bench_training_growth(sizes: Sequence[int], ratio: int = 4) -> None:
+    """The recursion as the dimension grows at a fixed ratio of samples: d^3 flops once the products dominate."""
+    print(f"Recursion: n = {ratio} d (per step)")
+    rate = dgemm_rate()
+    before = None
+    for size in sizes:
+        data = sample_polynomial_regression(ratio * size, size, seed=1)
+        n_steps = max(8, 40_000 // size**2 * 10)
+
+        def run(data: RegressionData = data, n_steps: int = n_steps) -> object:
+            return train_statistics(*vars(data).values(), **SETTING, n_steps=n_steps)
+
+        least = interleaved({"recursion": run}, n_rounds=4)["recursion"].min() / n_steps
+        growth = f"   growth d^{np.log2(least / before):.2f}" if before else ""
+        share = recursion_flops(ratio * size, size) / rate / least
+        print(f"  d = {size:<5} {1e3 * least:9.3f} ms   share of the dgemm limit {share:.2f}{growth}")
+        before = least
+
+
+def bench_collapse(learning_rate: float = 0.5) -> None:
+    """Steps in half precision, emulated, against NumPy's scalars of half precision; single precision by itself."""
+
+    def scalars() -> int:
+        one, gap, steps = np.float16(1), 0.0, 0
+        while (total := one + np.exp(-np.float16(gap))) != one:
+            gap += learning_rate * float(one - one / total)
+            steps += 1
+        return steps
+
+    n_steps = simulate_softmax_collapse("float16", learning_rate=learning_rate)
+    assert n_steps == scalars()
+    seconds = interleaved(
+        {
+            "NumPy scalars": scalars,
+            "kernel": lambda: simulate_softmax_collapse("float16", learning_rate=learning_rate),
+        }
+    )
+    print_ratios(f"Softmax collapse in half precision: {n_steps} steps (per run)", seconds, reference="NumPy scalars")
+    n_steps = simulate_softmax_collapse("float32", learning_rate=8.0)
+    seconds = interleaved({"single": lambda: simulate_softmax_collapse("float32", learning_rate=8.0)}, n_rounds=3)
+    print(f"  single precision: {n_steps} steps, {1e9 * seconds['single'].min() / n_steps:.0f} ns each")
+
+
+RUN = dict(output_scale=2.0, quadratic_strength=0.5, learning_rate=0.2, initial_alignment=0.02, target_offset=1.0)
+
+
+def plain_dmft(n_steps: int, n_paths: int, seed: int) -> np.ndarray:
+    """Training loss of the mean-field equations of ``RUN`` at 4 samples a dimension: a transcription in NumPy.
+
+    Every pair of times has its own response along each path, found forward in time, and noise comes from a Cholesky
+    row. The innovations are those of the solver, so that both give the same numbers.
+    """
+    alpha, epsilon, tau2, offset, delta = 2.0, 0.5, 0.02, 1.0, 4.0
+    k, n_times = 2 * 0.2 / alpha, n_steps + 1
+    u, *innovations = draw_innovations(n_paths, n_steps, np.random.SeedSequence(seed, spawn_key=(0,)))
+    r_m, r_p, r_d, q, s_m, s_p, s_d, root_m, root_p = np.zeros((9, n_times, n_times))
+    a, a_e = np.zeros(n_times), np.zeros(n_times)
+    a[0] = a_e[0] = q[0, 0] = 1.0
+    m, p, residual = np.zeros((3, n_times, n_paths))
+    h, bulk, covariance = np.zeros((3, n_times, n_times, n_paths))
+    pull_m, pull_p, slope = np.zeros((3, 2, n_times, n_times, n_paths))  # by the channel of the source, m or p
+    gamma = np.zeros((3, n_times, n_times))
+    for t in range(n_times):
+        past, upto = slice(0, t), slice(0, t + 1)
+        m[t] = -k / delta * r_m[t, past] @ (residual[past] * (1 + epsilon * m[past]))
+        p[t] = a_e[t] * u - k * epsilon / delta * r_p[t, past] @ (residual[past] * p[past])
+        for response, source, root, noise, path in (
+            (r_m, s_m, root_m, innovations[0], m),
+            (r_p, s_p, root_p, innovations[1], p),
+        ):
+            target = k**2 / delta * response[upto] @ source @ response[t]
+            for s in range(1, t):
+                left = target[s] - root[s, :s] @ root[t, :s]
+                root[t, s] = left / root[s, s] if root[s, s] > 0.0 else 0.0
+            root[t, t] = np.sqrt(max(target[t] - root[t, :t] @ root[t, :t], 0.0))
+            path[t] += root[t, 1 : t + 1] @ noise[:t]
+        memory = np.einsum("r,rn,rsn->sn", r_d[t, past], residual[past], h[past, past])
+        h[t, past] = r_d[t, past, None] - k * epsilon / delta * memory
+        bulk[t, past] = -k * epsilon / delta * h[t, past] * residual[past]
+        bulk[t, t] = 1.0
+        covariance[t, upto] = np.einsum("rn,srn->sn", q[upto, upto] @ bulk[t, upto], bulk[upto, upto])
+        covariance[upto, t] = covariance[t, upto]
+        start = alpha * epsilon / 2 * (1 + tau2 * u**2) + (u**2 - offset) / 2
+        residual[t] = alpha * m[t] + alpha * epsilon / 2 * (covariance[t, t] + m[t] ** 2 + tau2 * p[t] ** 2) - start
+        for c in range(2):
+            d_m = -k / delta * np.tensordot(r_m[t, past], pull_m[c, past, upto], 1)
+            d_p = -k / delta * np.tensordot(r_p[t, past], pull_p[c, past, upto], 1)
+            (d_m, d_p)[c][t] += 1.0
+            d_q = (
+                -2
+                * k
+                * epsilon
+                / delta
+                * np.einsum("rn,rsn->sn", h[t, past] * covariance[past, t], slope[c, past, upto])
+            )
+            slope[c, t, upto] = alpha * (1 + epsilon * m[t]) * d_m + alpha * epsilon / 2 * (d_q + 2 * tau2 * p[t] * d_p)
+            pull_m[c, t, upto] = slope[c, t, upto] * (1 + epsilon * m[t]) + epsilon * residual[t] * d_m
+            pull_p[c, t, upto] = epsilon * (slope[c, t, upto] * p[t] + residual[t] * d_p)
+        gamma[0, t, upto], gamma[1, t, upto] = pull_m[0, t, upto].mean(axis=1), pull_p[1, t, upto].mean(axis=1)
+        gamma[2, t, upto] = epsilon * bulk[t, upto] @ residual[t] / n_paths
+        force_m, force_p = residual * (1 + epsilon * m), epsilon * residual * p
+        s_m[t, upto] = s_m[upto, t] = force_m[upto] @ force_m[t] / n_paths
+        s_p[t, upto] = s_p[upto, t] = force_p[upto] @ force_p[t] / n_paths
+        s_d[t, upto] = s_d[upto, t] = epsilon**2 * (residual[upto] * covariance[t, upto]) @ residual[t] / n_paths
+        if t < n_steps:
+            for energy, response in zip(gamma, (r_m, r_p, r_d), strict=True):
+                response[t + 1, past] = response[t, past] - k * energy[t, upto] @ response[upto, past]
+                response[t + 1, t] = 1.0
+            a[t + 1] = a[t] - k * gamma[2, t, upto] @ a[upto]
+            a_e[t + 1] = a_e[t] - k * force_p[t] @ u / n_paths
+            new = slice(0, t + 2)
+            q[new, new] = np.outer(a[new], a[new]) + k**2 / delta * r_d[new] @ s_d @ r_d[new].T
+    return np.mean(residual**2, axis=1)
+
+
+def bench_dmft(n_steps: int, n_paths: int) -> None:
+    """The mean-field solver against the transcription of its equations."""
+
+    def ours(n_steps: int = n_steps, n_paths: int = n_paths) -> np.ndarray:
+        return solve_dmft(4.0, **RUN, n_steps=n_steps, n_paths=n_paths, seed=1).train_loss
+
+    np.testing.assert_allclose(ours(10, 400), plain_dmft(10, 400, 1), rtol=1e-6)
+    seconds = interleaved({"plain NumPy": lambda: plain_dmft(n_steps, n_paths, 1), "solver": ours}, n_rounds=3)
+    print_ratios(f"Mean-field theory: T = {n_steps}, {n_paths} paths (per run)", seconds, reference="plain NumPy")
+
+
+def bench_dmft_growth(lengths: Sequence[int], n_paths: int) -> None:
+    """The solver as the number of steps grows: T^3 once the responses dominate."""
+    print(f"Mean-field theory: {n_paths} paths (per run)")
+    before: tuple[int, float] | None = None
+    for n_steps in lengths:
+
+        def run(n_steps: int = n_steps) -> object:
+            return solve_dmft(4.0, **RUN, n_steps=n_steps, n_paths=n_paths, seed=1)
+
+        least = interleaved({"solver": run}, n_rounds=3)["solver"].min()
+        growth = f"   growth T^{np.log(least / before[1]) / np.log(n_steps / before[0]):.2f}" if before else ""
+        share = 1e9 * least / (n_paths * n_steps**3)
+        print(f"  T = {n_steps:<5} {1e3 * least:9.1f} ms   {share:6.2f} ns / (S T^3){growth}")
+        before = n_steps, least
+
+
+def main() -> None:
+    bench_training(550, 100, 500, 40)
+    bench_training_growth([50, 100, 200, 400])
+    bench_collapse()
+    bench_dmft(60, 2000)
+    bench_dmft_growth([30, 60, 120], 2000)
+
+
+if __name__ == "__main__":
+    main()
