@@ -39,7 +39,7 @@ audit: .venv/.locked  ## Run every claim at quick scale under 20 fresh seeds
 	done; echo "$$failed of 20 seeds failed"; test $$failed -eq 0
 
 notebooks: .venv/.docs-locked  ## Execute the notebooks into build/notebooks, two at a time
-	@$(MAKE) --no-print-directory --jobs 2 $(NOTEBOOKS)
+	@$(MAKE) --no-print-directory --silent --jobs 2 $(NOTEBOOKS)
 
 # Executed again when the notebook, or the theory or simulations of its family, are newer.
 .SECONDEXPANSION:
@@ -50,7 +50,8 @@ build/notebooks/%.ipynb: notebooks/%.py $$(wildcard theory/$$**.py theory/$$*/*.
 
 site: notebooks  ## Build the site into build/site, from the results of the largest scale that was run
 	@$(BIN)/python -m docs.pages
-	@$(BIN)/python -m sphinx -c docs -q -W --keep-going build/pages build/site
+	@rm -rf build/site
+	@$(BIN)/python -m sphinx -c docs -d build/doctrees -q -W --keep-going build/pages build/site
 	@echo "Open build/site/index.html"
 
 bench: .venv/.locked  ## Compare simulators and solvers with their plain twins; kept in build/bench for the site

@@ -1,0 +1,1 @@
+"""The site: hand-written pages, and what generates the others."""
