@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,13 +40,18 @@ def learning_curves(run: Any) -> Iterator[Any]:
                        full=((1.5, 1.8), (1.3, 3.2), (1.2, 6.0), (2.0, 1.5), (1.17, 1.14), (1.5, 3.5)))  # fmt: skip
     fast = [pair for pair in every if pair != (1.17, 1.14)]  # with noise its corrections fall as n^-0.12 only
     a, b = np.array(every).T
+
+    def errors(route: Callable[..., np.ndarray], pairs: Sequence[tuple[float, float]], at: np.ndarray) -> np.ndarray:
+        grid = run.grid(quick=[dict(alpha=alpha, beta=beta) for alpha, beta in pairs])
+        return run.compute(route, grid, sizes=at).values
+
     predicted = [power_law_exponents(*pair) for pair in every]
     rule = dict(estimator="exact", at=dict(alpha=a, beta=b))
     slow = run.choose(quick=0.012, full=0.005)
     yield exponent(
         "samples",
         sizes,
-        np.stack([errors_in_samples(*pair, sizes) for pair in every], axis=1),
+        errors(errors_in_samples, every, sizes).T,
         [one.samples for one in predicted],
         allowance=slow,
         precision=0.005,
@@ -57,7 +62,7 @@ def learning_curves(run: Any) -> Iterator[Any]:
     yield exponent(
         "features",
         sizes,
-        np.stack([errors_in_features(*pair, sizes) for pair in every], axis=1),
+        errors(errors_in_features, every, sizes).T,
         [one.features for one in predicted],
         precision=0.005,
         reason="measured within 6e-4; the next term falls as k^-|alpha + 1 - beta|",
@@ -68,7 +73,7 @@ def learning_curves(run: Any) -> Iterator[Any]:
     yield exponent(
         "samples-with-noise",
         sizes,
-        np.stack([errors_with_noise(*pair, sizes) for pair in fast], axis=1),
+        errors(errors_with_noise, fast, sizes).T,
         [power_law_exponents(*pair).noisy_optimal for pair in fast],
         allowance=run.choose(quick=0.013, full=0.009),
         precision=0.005,
@@ -80,12 +85,12 @@ def learning_curves(run: Any) -> Iterator[Any]:
     long = np.geomspace(10, 1e6, 41)
     for pair in ((1.5, 1.8), (1.3, 3.2)):
         slopes, unsaturated = power_law_exponents(*pair), 1 - pair[1]
-        for name, errors, slope, wrong in (
+        for name, route, slope, wrong in (
             ("curve-samples", errors_in_samples, slopes.samples, max(unsaturated, -pair[0])),
             ("curve-features", errors_in_features, slopes.features, unsaturated),
             ("curve-noise", errors_with_noise, slopes.noisy_optimal, slopes.samples),
         ):
-            line = np.asarray(errors(*pair, long))
+            line = errors(route, [pair], long)[0]
             yield curve(
                 name,
                 line[-1] * (long / long[-1]) ** slope,

@@ -67,7 +67,7 @@ def fitting_ratio(run: Any) -> Iterator[Any]:
     unit = np.array([power_law_risk(p["alpha"], p["beta"], n_samples=p["n_samples"], slack=0.0) for p in grid])
     yield agreement(
         "test-error",
-        [spectrum_risk(**point) for point in grid],
+        run.compute(spectrum_risk, grid).values,
         [closed_risk(**point) for point in grid],
         estimator="exact",
         allowance=1.6 / n,
@@ -89,15 +89,15 @@ def fitting_ratio(run: Any) -> Iterator[Any]:
               for a, b in pairs for noise in (0.0, 0.2, 1.0, 5.0)],
     )  # fmt: skip
     at = {name: grid.column(name) for name in grid[0]}
-    best = np.array([best_slack(**point) for point in grid])
+    best, closed = (run.compute(route, grid).values for route in (best_slack, closed_best_slack))
     yield structure(
         "best-slack",
-        best - [closed_best_slack(**point) for point in grid],
+        best - closed,
         allowance=0.7 / at["n_samples"],
         precision=0.3 / at["n_samples"],
         reason="numeric optimum of the spectral sums against the closed form: correction measured at most 0.6/n",
         rivals={"interpolate if beta > alpha":
-                best - [0.0 if p["beta"] > p["alpha"] else closed_best_slack(**p) for p in grid]},
+                best - np.where(at["beta"] > at["alpha"], 0.0, closed)},
         at=at,
     )  # fmt: skip
     pairs = run.choose(quick=((1.5, 1.8), (1.12, 1.36)), full=((1.5, 1.8), (1.12, 1.36), (1.3, 1.7), (2.0, 3.5)))
@@ -187,7 +187,7 @@ def finite_width(run: Any) -> Iterator[Any]:
     rate = at["n_samples"] ** -np.minimum(1.0, at["alpha"] + 1.0 - at["beta"])
     yield agreement(
         "test-error",
-        [spectrum_risk(**point) for point in grid],
+        run.compute(spectrum_risk, grid).values,
         [closed_risk(**point) for point in grid],
         estimator="exact",
         allowance=0.9 * rate,
