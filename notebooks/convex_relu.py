@@ -287,5 +287,5 @@ wrong.plot()
 # 4. In section 8, stop the method where its network is best, take the patterns of that network's neurons, and solve the
 #    convex program over them. How close to the optimum over all patterns do you get?
 # 5. In section 10, find the radius from which the robust program returns the zero network. Is it a survival radius?
-# 6. Is the survival radius of a pattern the largest entry of the sample nearest to zero? Judge that formula, and a better
-#    one: `assay.judge("convex_relu.8", ..., check="survival-radius")`.
+# 6. Is the survival radius of a pattern the largest entry of the sample nearest to zero? Judge that formula, and a
+#    better one: `assay.judge("convex_relu.8", ..., check="survival-radius")`.

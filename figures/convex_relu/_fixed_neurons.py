@@ -62,7 +62,8 @@ def optimal_kinks(features: np.ndarray, targets: np.ndarray, regularisation: flo
                 for side in (1, -1)
             )
             rows.append((np.arctan2(unit[1], unit[0]), abs(output) * size, before, after))
-    return Kinks(*np.array(rows).reshape(-1, 4).T)
+    # Sorted and without the solver's last bits, which stored draws would hang on.
+    return Kinks(*np.round(sorted(rows), 9).reshape(-1, 4).T)
 
 
 def simulate_kink_gap(

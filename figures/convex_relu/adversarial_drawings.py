@@ -38,5 +38,5 @@ def draw_robust(tables: dict[str, Any]) -> Any:
         axis.plot(radii["predicted"], np.full(len(radii), 0.015), "|", color="black", markersize=9,
                   transform=axis.get_xaxis_transform(), label="survival radii of patterns")  # fmt: skip
     axes[0].set_ylabel("objective under the worst attack")
-    axes[0].legend(loc="lower right")
+    axes[0].legend(loc="lower right", bbox_to_anchor=(1, 0.05))
     return figure

@@ -1,4 +1,4 @@
-"""The papers that this family tests."""
+"""The papers that this family tests or builds on."""
 
 from assay import Paper
 

@@ -106,6 +106,8 @@ def draw_fixed_neurons(tables: dict[str, Any]) -> Any:
         constant = (line["predicted"] * (line["n_directions"] + 1)).iloc[0]
         for points, value, error in ((few, "predicted", "error"), (many, "simulated", "standard_error")):
             here = points[(points["n_samples"] == size) & (points["regularisation"] == strength)]
+            if here.empty:  # few neurons are simulated at full scale alone
+                continue
             law = constant / (here["n_directions"] + 1)
             left.errorbar(here["n_directions"], here[value], yerr=here[error], fmt="s", color=f"C{index}")
             right.errorbar(here["n_directions"], here[value] / law, yerr=here[error] / law, fmt="s", color=f"C{index}")

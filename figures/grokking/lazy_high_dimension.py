@@ -174,9 +174,9 @@ def _first_features(run: Any, trials: Any) -> Iterator[Any]:
         slopes,
         estimator="median",
         unit="absolute",
-        allowance=np.array([12.0, 1.5]) / d,
+        allowance=np.array([13.0, 1.5]) / d,
         precision=run.choose(quick=np.array([0.3, 0.04]), full=np.array([0.15, 0.02])),
-        reason="corrections of order 1/d, measured 10/d and 1/d; 40 steps leave 0.5 % of the slowest mode",
+        reason="corrections of order 1/d, measured 13/d and 1/d; 40 steps leave 0.5 % of the slowest mode",
         rivals={
             "factor 2 lost": slopes / 2,
             "m for g": slopes * limits[0].feature_resolvent / limits[0].sample_resolvent,

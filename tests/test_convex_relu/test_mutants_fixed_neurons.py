@@ -90,10 +90,6 @@ def test_kink_mutants(constant, output):
     assert judged(formula, "kink-constant", output) == "disagrees"
 
 
-@pytest.mark.parametrize(
-    ("check", "power"),
-    [("kink-rate", -0.5), ("kink-rate", -2 / 3), ("kink-rate", -2.0), ("kink-rate-on-the-way", -0.5),
-     ("kink-rate-on-the-way", -2.0)],
-)  # fmt: skip
-def test_kink_rate_mutants(check, power, output):
-    assert judged(lambda: power, check, output) == "disagrees"
+@pytest.mark.parametrize("power", [-0.5, -2 / 3, -2.0])
+def test_kink_rate_mutants(power, output):
+    assert judged(lambda: power, "kink-rate", output) == "disagrees"

@@ -1,5 +1,7 @@
 """Wrong formulas for training in high dimension: the quick checks of the mean-field claims must refuse them."""
 
+import functools
+
 import pytest
 
 import assay
@@ -9,10 +11,23 @@ from theory.grokking import lazy_highdim_path, population_path, solve_dmft
 TASK = ("sample_ratio", "output_scale", "quadratic_strength", "learning_rate", "initial_alignment", "target_offset")
 
 
+@functools.cache
+def solve(**task):
+    return solve_dmft(**task, n_steps=40, n_paths=400)
+
+
+@functools.cache
+def solve_wrongly(version, **task):
+    return wrong_mean_field(version=version, **task, n_steps=40)
+
+
+def of(task):
+    return {name: task[name] for name in TASK}
+
+
 def loss_of(part, step, **task):
     """Return a loss of the mean-field theory at a step."""
-    solved = solve_dmft(**{name: task[name] for name in TASK}, n_steps=step, n_paths=400)
-    return getattr(solved, f"{part}_loss")[-1]
+    return getattr(solve(**of(task)), f"{part}_loss")[step]
 
 
 def right(part):
@@ -30,8 +45,7 @@ def changed(part, **changes):
 
 def wrong(part, version):
     def formula(step, **task):
-        solved = wrong_mean_field(version=version, **{name: task[name] for name in TASK}, n_steps=step)
-        return getattr(solved, f"{part}_loss")[-1]
+        return getattr(solve_wrongly(version, **of(task)), f"{part}_loss")[step]
 
     return formula
 
@@ -43,8 +57,7 @@ def lazy_without_the_planted_start(step, sample_ratio, quadratic_strength, learn
 
 
 def without_the_linear_term(step, **task):
-    solved = solve_dmft(**{name: task[name] for name in TASK}, n_steps=step, n_paths=400)
-    return solved.test_terms[-1, :2].sum()
+    return solve(**of(task)).test_terms[step, :2].sum()
 
 
 MUTANTS = {
