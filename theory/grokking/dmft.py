@@ -102,6 +102,10 @@ def solve_dmft(
     Without a planted part (``initial_alignment`` tau^2 = 0) the direction of an even target is never found; a random
     start in finite dimension d is tau^2 = 1 / d.
 
+    Any fixed learning rate is too large for samples far enough in the tail of u. Where more paths make the loss
+    infinite (delta = 4, alpha = epsilon = 0.5, eta = 0.2, tau^2 = 0.02: from about 10^4 paths on, within 100 steps; not
+    so at alpha = 1), the limit does not exist at late times, and fewer paths describe data without such samples.
+
     ``sample_ratio`` delta, ``output_scale`` alpha and ``learning_rate`` eta positive, ``quadratic_strength`` epsilon
     >= 0, ``target_offset`` c_0, ``n_paths`` at least 4 (n_steps + 1) + 16. Warns where lazy training would diverge at
     this learning rate, since learning features moves the edge. Raises ``ValueError`` naming the parameter:
