@@ -47,8 +47,8 @@ MAP = dict(
     "the steps at which both losses come down, and the rise of the test loss before.",
     assumptions="Planted alignment tau^2 = 0.02, four samples per dimension, epsilon = 0.5, eta = 0.2, centred target. "
     "Down means below 0.1 for the train loss and below 0.4 for the test loss; both start at 0.5. "
-    "At alpha = 0.5 the step is too long for samples far in the tail of the inputs: its curves are those of early steps "
-    "and of data without such samples.",
+    "At alpha = 0.5 the step is too long for samples far in the tail of the inputs: its curves are those of early "
+    "steps and of data without such samples.",
     formula=r"t_{\mathrm{train}} = \min\{t: L_{\mathrm{train}}(t) < 0.1\},\qquad "
     r"t_{\mathrm{test}} = \min\{t: L_{\mathrm{test}}(t) < 0.4\}"
     "\n"
