@@ -148,7 +148,7 @@ def plain_dmft(n_steps: int, n_paths: int, seed: int) -> np.ndarray:
     """
     alpha, epsilon, tau2, offset, delta = 2.0, 0.5, 0.02, 1.0, 4.0
     k, n_times = 2 * 0.2 / alpha, n_steps + 1
-    u, *innovations = draw_innovations(n_paths, n_steps, np.random.SeedSequence(seed, spawn_key=(0,)))
+    u, weights, *innovations = draw_innovations(n_paths, n_steps, np.random.SeedSequence(seed, spawn_key=(0,)))
     r_m, r_p, r_d, q, s_m, s_p, s_d, root_m, root_p = np.zeros((9, n_times, n_times))
     a, a_e = np.zeros(n_times), np.zeros(n_times)
     a[0] = a_e[0] = q[0, 0] = 1.0
@@ -192,21 +192,21 @@ def plain_dmft(n_steps: int, n_paths: int, seed: int) -> np.ndarray:
             slope[c, t, upto] = alpha * (1 + epsilon * m[t]) * d_m + alpha * epsilon / 2 * (d_q + 2 * tau2 * p[t] * d_p)
             pull_m[c, t, upto] = slope[c, t, upto] * (1 + epsilon * m[t]) + epsilon * residual[t] * d_m
             pull_p[c, t, upto] = epsilon * (slope[c, t, upto] * p[t] + residual[t] * d_p)
-        gamma[0, t, upto], gamma[1, t, upto] = pull_m[0, t, upto].mean(axis=1), pull_p[1, t, upto].mean(axis=1)
-        gamma[2, t, upto] = epsilon * bulk[t, upto] @ residual[t] / n_paths
+        gamma[0, t, upto], gamma[1, t, upto] = pull_m[0, t, upto] @ weights, pull_p[1, t, upto] @ weights
+        gamma[2, t, upto] = epsilon * bulk[t, upto] @ (weights * residual[t])
         force_m, force_p = residual * (1 + epsilon * m), epsilon * residual * p
-        s_m[t, upto] = s_m[upto, t] = force_m[upto] @ force_m[t] / n_paths
-        s_p[t, upto] = s_p[upto, t] = force_p[upto] @ force_p[t] / n_paths
-        s_d[t, upto] = s_d[upto, t] = epsilon**2 * (residual[upto] * covariance[t, upto]) @ residual[t] / n_paths
+        s_m[t, upto] = s_m[upto, t] = force_m[upto] @ (weights * force_m[t])
+        s_p[t, upto] = s_p[upto, t] = force_p[upto] @ (weights * force_p[t])
+        s_d[t, upto] = s_d[upto, t] = epsilon**2 * (residual[upto] * covariance[t, upto]) @ (weights * residual[t])
         if t < n_steps:
             for energy, response in zip(gamma, (r_m, r_p, r_d), strict=True):
                 response[t + 1, past] = response[t, past] - k * energy[t, upto] @ response[upto, past]
                 response[t + 1, t] = 1.0
             a[t + 1] = a[t] - k * gamma[2, t, upto] @ a[upto]
-            a_e[t + 1] = a_e[t] - k * force_p[t] @ u / n_paths
+            a_e[t + 1] = a_e[t] - k * force_p[t] @ (weights * u)
             new = slice(0, t + 2)
             q[new, new] = np.outer(a[new], a[new]) + k**2 / delta * r_d[new] @ s_d @ r_d[new].T
-    return np.mean(residual**2, axis=1)
+    return residual**2 @ weights
 
 
 def bench_dmft(n_steps: int, n_paths: int) -> None:
