@@ -146,7 +146,7 @@ class Instances:
             simulated=self.values,
             predicted=bounds,
             standard_error=np.zeros_like(self.values),
-            deviation=np.maximum(0.0, -slack),
+            deviation=np.maximum(0.0, -slack) + 0.0,  # no negative zero
             badness=-slack,
             margin=margin,
             resolution=None,
