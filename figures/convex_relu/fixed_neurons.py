@@ -135,7 +135,7 @@ def _kinks(run: Any) -> Iterator[Any]:
     sizes = np.array([2048, 8192])
     grid = run.grid(quick=[_data(problem) | dict(kinks=kink, n_directions=n)
                            for problem, kink in zip(problems, kinks, strict=True) for n in sizes.tolist()])  # fmt: skip
-    n_trials = run.choose(quick=256, full=512)
+    n_trials = 512
     gaps = run.sample(simulate_kink_gap, grid, n_trials=n_trials).values.reshape(n_trials, len(problems), len(sizes))
     who = dict(n_samples=np.array([problem["n_samples"] for problem in problems]),
                regularisation=np.array([problem["regularisation"] for problem in problems]))  # fmt: skip
