@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from assay.registry import Claim
-from assay.suite import Outcome, Record
+from assay.suite import Outcome, Record, rejected
 
 
 class Report:
@@ -112,10 +112,8 @@ def _last_verdicts(entries: Sequence[Record]) -> list[str]:
     for scale in dict.fromkeys(entry["scale"] for entry in entries):
         rows = [("check", "outcome", "deviation", "tolerance", "resolution", "rejected")]
         for entry in (entry for entry in entries if entry["scale"] == scale):
-            candidates = [*entry["rivals"], *entry["controls"]]
-            rejected = f"{sum(one['rejected'] for one in candidates)} of {len(candidates)}"
             deviation, tolerance = (f"{entry[name]:.2g}" for name in ("deviation", "tolerance"))
-            rows.append((entry["check"], entry["outcome"], deviation, tolerance, resolution(entry), rejected))
+            rows.append((entry["check"], entry["outcome"], deviation, tolerance, resolution(entry), rejected(entry)))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(cell.ljust(room) for cell, room in zip(row, widths, strict=True)).rstrip() for row in rows]
         tables.append(f"Last verdicts, scale {scale}\n" + textwrap.indent("\n".join(lines), "  "))

@@ -42,7 +42,7 @@ def pretty_formula(formula: str, width: int) -> str:
     for part in re.split(r"\\q?quad", formula):
         picture = _Layout(part).sequence()
         if rows and rows[-1].width() + 4 + picture.width() <= width:
-            rows[-1] = _beside(rows[-1], _text("    "), picture)
+            rows[-1] = _beside(rows[-1], stringPict("    "), picture)
         else:
             rows.append(picture)
     return "\n".join("\n".join(line.rstrip() for line in row.picture) for row in rows)
@@ -63,21 +63,21 @@ class _Layout:
             if token in RELATIONS:
                 sign = RELATIONS[token]
                 alone = sign + " " * (self._peek() == "\\frac")  # or the sign would run into the fraction bar
-                parts.append(_text(f" {sign} " if operand or sign not in "+−±" else alone))
+                parts.append(stringPict(f" {sign} " if operand or sign not in "+−±" else alone))
                 operand = False
             elif token == ",":
-                parts.append(_text(", "))
+                parts.append(stringPict(", "))
                 operand = False
             elif token in SPACES:
                 after_comma = parts and parts[-1].picture == [", "]
-                parts.append(_text("" if after_comma else SPACES[token]))
+                parts.append(stringPict("" if after_comma else SPACES[token]))
             else:
                 part = self._with_scripts(token, self._atom(token))
                 if parts and parts[-1].height() > 1 and part.height() > 1:
-                    parts.append(_text(" "))  # or two fraction bars would run into one
+                    parts.append(stringPict(" "))  # or two fraction bars would run into one
                 parts.append(part)
                 operand = token not in ("(", "[", "\\{", "\\langle", "\\lfloor", "\\lceil")
-        return _beside(*parts) if parts else _text("")
+        return _beside(*parts) if parts else stringPict("")
 
     def _peek(self) -> str:
         return self._tokens[self._at] if self._at < len(self._tokens) else ""
@@ -89,27 +89,29 @@ class _Layout:
 
     def _argument(self) -> Any:
         token = self._take()
-        return _text(RELATIONS[token]) if token in RELATIONS else self._atom(token)
+        return stringPict(RELATIONS[token]) if token in RELATIONS else self._atom(token)
 
     def _atom(self, token: str) -> Any:
         if token == "{":
             return self.sequence("}")
         if token == "\\frac":
             above, below = self._argument(), self._argument()
-            return _stacked(above, _text("─" * max(above.width(), below.width())), below, baseline=above.height())
+            return _stacked(above, stringPict("─" * max(above.width(), below.width())), below, baseline=above.height())
         if token == "\\sqrt":
             inner = self._argument()
-            return _beside(_text("√"), inner if inner.height() == inner.width() == 1 else _bracketed("(", inner, ")"))
+            return _beside(
+                stringPict("√"), inner if inner.height() == inner.width() == 1 else _bracketed("(", inner, ")")
+            )
         if token == "\\left":
             left = self._take()
             inner = self.sequence("\\right")
             return _bracketed(left, inner, self._take())
         if token in ACCENTS:
             inner = self._argument()
-            return _text(inner.picture[0] + ACCENTS[token]) if inner.width() == 1 else inner
+            return stringPict(inner.picture[0] + ACCENTS[token]) if inner.width() == 1 else inner
         if token in FONTS:
             return self._upright()
-        return _text(_character(token))
+        return stringPict(_character(token))
 
     def _upright(self) -> Any:
         """Lay out a word; an operator such as ``diag`` keeps a space before what it acts on."""
@@ -118,18 +120,18 @@ class _Layout:
             letters.append(self._take())
         word = "".join(SPACES.get(letter, _character(letter)) for letter in letters if letter not in "{}")
         acts = len(word) > 1 and (self._peek().isalnum() or self._peek() in ("\\frac", "\\lambda", "\\log"))
-        return _text(word + " " * acts)
+        return stringPict(word + " " * acts)
 
     def _with_scripts(self, token: str, base: Any) -> Any:
         upper, lower = self._scripts()
         if token in LIMITS:
             parts = [part for part in (upper, base, lower) if part is not None]
             limits = _stacked(*parts, baseline=base.baseline + (upper.height() if upper else 0))
-            return _beside(_text(" "), limits, _text(" "))
+            return _beside(stringPict(" "), limits, stringPict(" "))
         if base.height() == 1:  # in Unicode's small characters where it has them
             for script, small in ((lower, LOWERED), (upper, RAISED)):
                 if script is not None and script.height() == 1 and set(script.picture[0]) <= {*small, " "}:
-                    base = _beside(base, _text("".join(small.get(letter, "") for letter in script.picture[0])))
+                    base = _beside(base, stringPict("".join(small.get(letter, "") for letter in script.picture[0])))
                     upper, lower = (None, lower) if script is upper else (upper, None)
         if upper is None and lower is None:
             return base
@@ -142,14 +144,10 @@ class _Layout:
         scripts: dict[str, Any] = {}
         while (kind := self._peek()) in ("^", "_", "'"):
             self._take()
-            script = _text("′") if kind == "'" else self._argument()
+            script = stringPict("′") if kind == "'" else self._argument()
             place = "_" if kind == "_" else "^"
             scripts[place] = _beside(scripts[place], script) if place in scripts else script
         return scripts.get("^"), scripts.get("_")
-
-
-def _text(text: str) -> Any:
-    return stringPict(text)
 
 
 def _beside(*pictures: Any) -> Any:

@@ -13,7 +13,7 @@ from pathlib import Path
 from assay.drawing import STYLE, caption, resolution
 from assay.registry import Claim, family_digest
 from assay.store import write_atomically
-from assay.suite import Record, figure_name, load, load_manifest
+from assay.suite import Record, figure_name, load, load_manifest, rejected
 
 CSS = Path(__file__).parent / "assets" / "page.css"
 HEADINGS = ("claim", "statement", "status", "check", "outcome", "deviation / tolerance", "resolution", "rivals",
@@ -43,7 +43,7 @@ def paper_checks(claims: Sequence[Claim], entries: Sequence[Record], not_judged:
             for index, entry in enumerate(mine):
                 said = ["", ""] if index else [claim.statement, status]
                 cells = [claim.id, *said, entry["check"], _outcome(entry), _ratio(entry),
-                         resolution(entry), _rejected(entry), figure_name(claim)]  # fmt: skip
+                         resolution(entry), rejected(entry), figure_name(claim)]  # fmt: skip
                 lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
             if not mine:
                 reason = not_judged.get(claim.id, "not run")
@@ -106,7 +106,7 @@ def _article(claim: Claim, entries: Sequence[Record], problem: str, output: Path
         for entry in entries:
             outcome = f'<span class="{entry["outcome"]}">{_outcome(entry)}</span>'
             cells = [text(entry["check"]), outcome, _ratio(entry), resolution(entry), entry["n_points"],
-                     entry["n_trials"], _rejected(entry)]  # fmt: skip
+                     entry["n_trials"], rejected(entry)]  # fmt: skip
             row = "".join(f"<td>{cell}" for cell in cells)
             parts.append(f'<tr title="{text(entry["reason"])}">{row}')
         parts.append("</table></div>")
@@ -163,8 +163,3 @@ def _outcome(entry: Record) -> str:
 def _ratio(entry: Record) -> str:
     deviation = "-" if entry["deviation"] is None else f"{entry['deviation']:.1e}"
     return f"{deviation} / {entry['tolerance']:.1e}"
-
-
-def _rejected(entry: Record) -> str:
-    candidates = [*entry["rivals"], *entry["controls"]]
-    return f"{sum(one['rejected'] for one in candidates)} of {len(candidates)}"

@@ -158,6 +158,12 @@ def figure_name(claim: Claim) -> str:
     return claim.figure.name if claim.figure else claim.id
 
 
+def rejected(entry: Record) -> str:
+    """Return how many of a check's rivals and controls were rejected, as ``2 of 3``."""
+    candidates = [*entry["rivals"], *entry["controls"]]
+    return f"{sum(one['rejected'] for one in candidates)} of {len(candidates)}"
+
+
 def _rejection(rejection: Rejection) -> Record:
     return dict(rejected=rejection.rejected, margin=_number(rejection.margin))
 

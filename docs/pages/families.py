@@ -9,7 +9,7 @@ from pathlib import Path
 
 from assay.drawing import resolution
 from assay.registry import Paper, home
-from assay.suite import Record
+from assay.suite import Record, rejected
 from docs.pages.markup import anchor, badge, escaped, formulas, margin, number, plain, prose, raw, table
 from docs.pages.results import Figure, Judged
 from docs.pages.uses import numerics
@@ -90,15 +90,13 @@ def check_table(one: Judged, entries: Sequence[Record], root: str) -> str:
 
 
 def _row(entry: Record, root: str) -> list[str]:
-    candidates = [*entry["rivals"], *entry["controls"]]
-    rejected = sum(one["rejected"] for one in candidates)
     survives = entry["outcome"] == "agrees" and not entry["passed"]
     outcome = badge("fails" if survives else entry["outcome"], "a rival survives" if survives else "")
     kind = f'<a href="{root}verdicts.html#kinds">{entry["kind"]}</a>'
     unit = "" if entry["unit"] == "relative" else " abs."
     return [plain(entry["check"]), kind, outcome, number(entry["deviation"]) + unit, number(entry["tolerance"]) + unit,
             resolution(entry), f"{entry['n_points']:,}", f"{entry['n_trials']:,}" if entry["n_trials"] else "exact",
-            f"{rejected} of {len(candidates)}"]  # fmt: skip
+            rejected(entry)]  # fmt: skip
 
 
 def details(one: Judged, entries: Sequence[Record]) -> str:
