@@ -9,7 +9,7 @@ import numpy as np
 from figures.grokking._data_sets import without_controls
 from theory.grokking import DmftSolution, lazy_highdim_path, population_path
 from theory.grokking._innovations import ColouredNoise, draw_innovations
-from theory.grokking._sample_paths import Couplings
+from theory.grokking._sample_paths import couplings
 from theory.grokking.dmft import solve_replica
 
 # A network that learns its features at once, and one that memorises first.
@@ -34,19 +34,14 @@ def wrong_mean_field(
     initial_alignment: float, target_offset: float, n_steps: int, center_output: bool = True,
 ) -> DmftSolution:  # fmt: skip
     """Solve the equations with ``version`` "no memory", where samples forget their own past, or "redrawn noise"."""
-    step = 2.0 * learning_rate / output_scale
-    couplings = Couplings(
-        output_scale=output_scale,
-        quadratic_strength=quadratic_strength,
-        step=step,
-        memory=0.0 if version == "no memory" else step / sample_ratio,
-        noise=step / np.sqrt(sample_ratio),
-        alignment=initial_alignment,
-        target_offset=target_offset,
-        start=1.0 if center_output else 0.0,
-    )
+    setting = couplings(
+        sample_ratio, output_scale=output_scale, quadratic_strength=quadratic_strength, learning_rate=learning_rate,
+        initial_alignment=initial_alignment, target_offset=target_offset, center_output=center_output,
+    )  # fmt: skip
+    if version == "no memory":
+        setting = setting._replace(memory=0.0)
     noise = _RedrawnNoise if version == "redrawn noise" else ColouredNoise
-    return solve_replica(couplings, draw_innovations(1000, n_steps, np.random.SeedSequence(0)), noise)
+    return solve_replica(setting, draw_innovations(1000, n_steps, np.random.SeedSequence(0)), noise)
 
 
 def wrong_losses(run: Any, setting: dict[str, Any], steps: tuple[int, ...]) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from assay import agreement
 from simulations.neural_collapse import simulate_mse_training
 from theory.neural_collapse import MseGeometry, collapse_thresholds, mse_geometry
 
@@ -34,6 +35,11 @@ class Trained(NamedTuple):
     def predicted(self, name: str) -> list[Any]:
         """Return the same field of the predictions."""
         return [getattr(geometry, name) for geometry in self.theory]
+
+    def loss_check(self, rivals: Mapping[str, Any], at: Mapping[str, Any], *, name: str = "loss") -> Any:
+        """Return the check that the best runs reach the predicted losses."""
+        return agreement(name, self.each("loss"), self.predicted("loss"), estimator="exact", precision=1e-12,
+                         reason="rounding of the trained loss", rivals=rivals, at=at)  # fmt: skip
 
 
 def train(run: Any, problems: Sequence[Problem], *, n_trials: int, init_scales: Sequence[float] = (1.0,)) -> Trained:

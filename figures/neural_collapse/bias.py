@@ -76,16 +76,7 @@ def free_bias(run: Any) -> Iterator[Any]:
     found = train(run, problems, n_trials=6)
     without = [predict(problem | dict(bias=False)) for problem in problems]
     at = per_problem(problems)
-    yield agreement(
-        "loss",
-        found.each("loss"),
-        found.predicted("loss"),
-        estimator="exact",
-        precision=1e-12,
-        reason="rounding of the trained loss",
-        rivals={"no bias": [geometry.loss for geometry in without]},
-        at=at,
-    )
+    yield found.loss_check({"no bias": [geometry.loss for geometry in without]}, at)
     uniform = [np.full(len(problem["class_sizes"]), 1 / len(problem["class_sizes"])) for problem in problems]
     offsets = [np.abs(best["bias"] - theory.bias).max() for best, theory in zip(found.best, found.theory, strict=True)]
     uneven = [np.abs(best["bias"] - even).max() for best, even in zip(found.best, uniform, strict=True)]
@@ -223,19 +214,13 @@ def bias_ridge(run: Any) -> Iterator[Any]:
         },
         **terms,
     )
-    yield agreement(
-        "loss",
-        found.each("loss"),
-        found.predicted("loss"),
-        estimator="exact",
-        precision=1e-12,
-        reason="rounding of the trained loss",
-        rivals={
+    yield found.loss_check(
+        {
             "simplex frame at every ridge": [
                 _loss_of_simplex(theory, ridge) for theory, ridge in zip(found.theory, decay, strict=True)
             ]
         },
-        at=at,
+        at,
     )
     orthonormal = [mse_geometry(BALANCED, **_ridges(M)) for M in depth.tolist()]
     yield structure(

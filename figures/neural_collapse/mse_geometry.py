@@ -153,18 +153,13 @@ def _transition(run: Any) -> Iterator[Any]:
                         for one, beta in zip(depth.tolist(), effective, strict=True)])  # fmt: skip
     at = dict(n_layers=depth, ratio=ratio, effective_ridge=effective)
     spinodal = 0.5 * (1 - largest) * (1 + depth * largest)
-    yield agreement(
-        "transition-loss",
-        found.each("loss"),
-        found.predicted("loss"),
-        estimator="exact",
-        precision=1e-12,
-        reason="rounding of the trained loss",
-        rivals={
+    yield found.loss_check(
+        {
             "larger root while it exists": spinodal,
             "soft threshold at every depth": 0.5 * (1 - np.maximum(0, 1 - effective) ** 2),
         },
-        at=at,
+        at,
+        name="transition-loss",
     )
     yield agreement(
         "transition-fit",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from assay import agreement, claim, curve, figure, structure
+from assay import claim, curve, figure, structure
 from figures.neural_collapse import bias_drawings
 from figures.neural_collapse._geometries import ROUNDING
 from figures.neural_collapse._training import SETTING, Problem, gram_distance, train
@@ -44,18 +44,12 @@ def width_bottleneck(run: Any) -> Iterator[Any]:
     rank = np.array([min(*width, len(SIZES)) for _, width in cases])
     at = dict(rank=rank, bias=[bias for bias, _ in cases])
     wide = [mse_geometry(SIZES, bias=bias, **RIDGES) for bias, _ in cases]
-    yield agreement(
-        "loss",
-        found.each("loss"),
-        found.predicted("loss"),
-        estimator="exact",
-        precision=1e-12,
-        reason="rounding of the trained loss",
-        rivals={
+    yield found.loss_check(
+        {
             "loss at full width": [geometry.loss for geometry in wide],
             "smallest modes survive": list(map(_loss_of_smallest, wide, rank)),
         },
-        at=at,
+        at,
     )
     fewer = [mse_geometry(SIZES, bias=bias, width=max(1, min(width) - 1), **RIDGES) for bias, width in cases]
     ends = found.each("end_to_end")

@@ -34,6 +34,24 @@ class Couplings(NamedTuple):
     start: float  # chi: 1 for a centred output, else 0
 
 
+def couplings(
+    sample_ratio: float,
+    *,
+    output_scale: float,
+    quadratic_strength: float,
+    learning_rate: float,
+    initial_alignment: float = 0.0,
+    target_offset: float = 0.0,
+    center_output: bool = True,
+) -> Couplings:
+    """Return the couplings of a setting, in the arguments of ``solve_dmft``."""
+    step, start = 2.0 * learning_rate / output_scale, 1.0 if center_output else 0.0
+    noise = step / np.sqrt(sample_ratio)
+    return Couplings(
+        output_scale, quadratic_strength, step, step / sample_ratio, noise, initial_alignment, target_offset, start
+    )
+
+
 class SamplePaths:
     """S independent samples in the fields of all the others; times 0 .. T in rows, paths in columns."""
 

@@ -41,7 +41,7 @@ from theory.grokking._dmft_kernels import LANES
 from theory.grokking._innovations import ColouredNoise, Innovations, draw_innovations
 from theory.grokking._input import require_stable
 from theory.grokking._order_parameters import OrderParameters
-from theory.grokking._sample_paths import Couplings, SamplePaths
+from theory.grokking._sample_paths import Couplings, SamplePaths, couplings
 from theory.grokking.high_dimension import max_learning_rate
 
 __all__ = ["DmftSolution", "solve_dmft"]
@@ -128,13 +128,14 @@ def solve_dmft(
     if eta >= edge:
         warnings.warn(f"learning_rate = {eta:g}: lazy training diverges from {edge:.4g} on", stacklevel=2)
 
-    step = 2.0 * eta / alpha
-    start = 1.0 if center_output else 0.0
-    couplings = Couplings(alpha, epsilon, step, step / delta, step / np.sqrt(delta), alignment, offset, start)
+    setting = couplings(
+        delta, output_scale=alpha, quadratic_strength=epsilon, learning_rate=eta, initial_alignment=alignment,
+        target_offset=offset, center_output=center_output,
+    )  # fmt: skip
     runs = []
     for replica in range(n_replicas):
         stream = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, replica), pool_size=seed.pool_size)
-        runs.append(solve_replica(couplings, draw_innovations(n_paths, n_steps, stream)))
+        runs.append(solve_replica(setting, draw_innovations(n_paths, n_steps, stream)))
         require_stable(np.stack([runs[-1].train_loss, runs[-1].test_loss]), eta)
     if n_replicas == 1:
         return runs[0]
@@ -146,11 +147,11 @@ def solve_dmft(
 
 
 def solve_replica(
-    couplings: Couplings, innovations: Innovations, noise: type[ColouredNoise] = ColouredNoise
+    setting: Couplings, innovations: Innovations, noise: type[ColouredNoise] = ColouredNoise
 ) -> DmftSolution:
     """Run the equations once, without validation; a run that diverges ends in infinite or undefined losses."""
     n_steps = len(innovations.mean)
-    paths, order = SamplePaths(couplings, innovations, noise), OrderParameters(n_steps)
+    paths, order = SamplePaths(setting, innovations, noise), OrderParameters(n_steps)
     train_loss = np.full(n_steps + 1, np.inf)
     with np.errstate(over="ignore", invalid="ignore"):
         for t in range(n_steps + 1):
@@ -158,9 +159,9 @@ def solve_replica(
             train_loss[t] = paths.residuals[t] ** 2 @ paths.weights
             if t == n_steps or not np.isfinite(train_loss[t]):
                 break
-            order.extend(t, couplings.step, couplings.noise, *paths.averages(t, order))
+            order.extend(t, setting.step, setting.noise, *paths.averages(t, order))
         mean, spike = (process.factor @ process.factor.T for process in paths.noises)
-        terms = _test_terms(couplings, np.diag(mean), np.diag(spike), np.diag(order.covariance), order.overlap)
+        terms = _test_terms(setting, np.diag(mean), np.diag(spike), np.diag(order.covariance), order.overlap)
     zero = np.zeros(n_steps + 1)
     return DmftSolution(
         train_loss, terms.sum(axis=1), terms, zero, zero, order.overlap, order.bulk, mean, spike, order.covariance,
@@ -169,14 +170,14 @@ def solve_replica(
 
 
 def _test_terms(
-    couplings: Couplings, mean: np.ndarray, spike: np.ndarray, bulk: np.ndarray, overlap: np.ndarray
+    setting: Couplings, mean: np.ndarray, spike: np.ndarray, bulk: np.ndarray, overlap: np.ndarray
 ) -> np.ndarray:
     """Return the three terms of the loss of a fresh sample from equal-time correlations, (T + 1, 3)."""
-    start, alpha = couplings.start, couplings.output_scale
-    amplitude = 0.5 * alpha * couplings.quadratic_strength
-    planted = amplitude * couplings.alignment
+    start, alpha = setting.start, setting.output_scale
+    amplitude = 0.5 * alpha * setting.quadratic_strength
+    planted = amplitude * setting.alignment
     centre = amplitude * (mean + bulk - start) + planted * (overlap**2 + spike - start)
-    variance = (centre - 0.5 * (1.0 - couplings.target_offset)) ** 2
+    variance = (centre - 0.5 * (1.0 - setting.target_offset)) ** 2
     misalignment = 2.0 * (amplitude * mean) ** 2 + 2.0 * (planted * (overlap**2 - start) - 0.5) ** 2
     misalignment += (2.0 * planted * overlap) ** 2 * spike + 2.0 * (planted * spike) ** 2
     return np.stack([variance, misalignment, alpha**2 * mean], axis=1)
